@@ -56,7 +56,7 @@ class Reviewer(NamedTuple):
 
     history: History
     query: Floats
-    """float32 [embedding_dim + 1], the reviewer's vector in the relevance head; the last number is 1."""
+    """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, ending with a 1."""
     near: MovieSums
     """For each movie, the number that similarity to the movies of the reviewer's history adds to the
     relevance."""
@@ -79,8 +79,7 @@ class Reviewers(NamedTuple):
 
     histories: Histories
     queries: Floats
-    """float32 [num, embedding_dim + 1], each reviewer's vector in the relevance head; the last number is 1.
-    """
+    """float32 [num, embedding_dim + 1], each reviewer's vector in the relevance head, ending with a 1."""
     near: MovieSums
     """For each pair of reviewer and movie, the number that similarity to the movies of the reviewer's history
     adds to the relevance; each pair is the number `place * num_movies + movie_row`."""

@@ -1,4 +1,4 @@
-"""Defines and checks the arguments of questions: ids, the length of a list, and the options of a list."""
+"""Defines and checks the arguments of questions: ids, the length of a top list, and options like `where`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from engine.errors import ConfigError, shown
 MovieIds = Iterable[str] | Path
 """Movie ids, or the path of a file that holds one movie id per line."""
 FALLBACKS = ("error", "popular")
-"""The ways to answer for an unknown reviewer: raise an UnknownIdError, or list popular movies."""
+"""The possible answers for an unknown reviewer: "error" raises an UnknownIdError, and "popular" lists popular
+movies."""
 _MOST_WANTED = 1_000_000_000
-"""The largest allowed length of a list, in movies."""
+"""The largest number of results for which a question may ask."""
 
 
 class ListArguments(TypedDict, total=False):
@@ -51,28 +52,30 @@ class SimilarArguments(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """Holds the options of a top list: the conditions on movies, and the way to choose from allowed movies.
+    """Holds the options of a top list: which movies may be listed, how movies are chosen, and what is shown.
 
     Attributes:
         where: an SQL condition on the catalogue's columns that listed movies meet, such as "price < 10 and
             year >= 1990".
-        include_seen: list also movies that the reviewer has reviewed, and variants of reviewed movies.
+        include_seen: list movies even if the reviewer has reviewed the movie or a variant of the movie.
         only: the only movies that may be listed, given as ids or as the path of a file with one id per line;
             a warning names the ids that the index does not hold.
         exclude: movies that may not be listed, given as ids or as the path of a file with one id per line.
         min_rating: list only movies with a predicted mean rating of at least this many stars.
-        all_variants: treat every movie as a separate film: list both the DVD and the Blu-ray of a film, and
-            list variants of reviewed movies.
-        format_preference: the preferred format of listed movies, such as "blu-ray": a film is listed as its
-            most reviewed variant in this format, or, without a variant in this format, as its most reviewed
-            variant.
-        show_variants: name, for each listed movie, the other variants of the film.
-        diversity: the weight of dissimilarity between the listed movies against high scores, 0 to 1; at 1,
-            the list is chosen from the best candidates by dissimilarity alone.
-        novelty: how strongly a movie's number of reviews lowers the movie's score, 0 to 1; at 1, one standard
-            deviation more in the logarithm of the number of reviews costs one standard deviation of score.
-        because: name, for each listed movie, the reviews of the reviewer that add most to the movie's score.
-        no_cold: leave out cold movies, which have no reviews and are known by their metadata alone.
+        all_variants: list several variants of a film, such as both the DVD and the Blu-ray, and list variants
+            of movies that the reviewer has reviewed.
+        format_preference: the preferred format of listed movies, such as "blu-ray": among the variants of a
+            film, the most reviewed variant in this format is listed; if no variant has this format, the most
+            reviewed variant is listed.
+        show_variants: name, for each listed movie, the other movies that are variants of the same film.
+        diversity: how strongly movies that differ from each other are preferred to movies of high score, 0 to
+            1; at 1, the scores of the best candidates no longer matter.
+        novelty: how strongly a movie's number of reviews lowers the movie's score, 0 to 1; at 1, a movie
+            whose log number of reviews is one standard deviation higher loses one standard deviation of
+            score.
+        because: name, for each listed movie, those of the reviewer's reviews that add most to the movie's
+            score.
+        no_cold: list no cold movies, which have no reviews.
 
     Raises:
         ConfigError: the value of an option is out of range.
@@ -93,12 +96,12 @@ class ListOptions:
 
     @property
     def is_varied(self) -> bool:
-        """Tells whether diversity or novelty is above 0, so that the scores alone do not choose the list."""
+        """Tells whether the option diversity or the option novelty is above 0."""
         return self.diversity > 0 or self.novelty > 0
 
     @property
     def has_conditions(self) -> bool:
-        """Tells whether an option excludes movies from the lists of all reviewers."""
+        """Tells whether an option such as `where` restricts which movies any reviewer's list may hold."""
         given = self.where, self.only, self.exclude, self.min_rating
         return self.no_cold or any(value is not None for value in given)
 
@@ -120,12 +123,12 @@ class ListOptions:
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
-    """Tells whether a value is a whole number of Python or NumPy, but neither True nor False."""
+    """Tells whether a value is a whole number of Python or NumPy; True and False are not numbers here."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
-    """Tells whether a value is a number, but not NaN and not too large for a float."""
+    """Tells whether a value is a number that a float can represent; NaN, True and False do not count."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     try:
@@ -141,7 +144,7 @@ def check_fallback(fallback: str) -> None:
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if `k` is no valid length of a list; the message calls `k` by the text `name`."""
+    """Raises ConfigError if `k` is not a valid number of results; `name` stands for `k` in the message."""
     if not is_whole_number(k):
         wrong = "a whole number"
     elif k < 1:
@@ -154,7 +157,7 @@ def check_k(k: int, name: str = "k") -> None:
 
 
 def as_id(given: object, kind: str = "movie") -> str:
-    """Returns an id as text; a whole number becomes the text of its digits.
+    """Returns an id as text; an id that is a whole number becomes the text of its digits.
 
     Raises:
         ConfigError: the id is neither text nor a whole number of up to 64 bits.
@@ -171,7 +174,7 @@ def as_id(given: object, kind: str = "movie") -> str:
 
 
 def each_id(given: Iterable[object], kind: str = "movie") -> list[str]:
-    """Returns all ids of a list as texts, repeated ids too; a single id counts as a list of one id.
+    """Returns the given ids as texts, with repeats; `given` may be several ids or a single id.
 
     Raises:
         ConfigError: an id is neither text nor a whole number.

@@ -1,4 +1,4 @@
-"""Finds the movies that the options of a list allow, and explains why the options allow no movie."""
+"""Finds the movies that the options of a top list allow, and explains why a top list is empty."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from engine.questions.ids import ids_of, rows_of_known
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Holds the rows of the movies that the options of a list allow, the same rows for every reviewer."""
+    """Holds the rows of the movies that the options of a top list allow to every reviewer."""
 
     num_movies: int
     rows: Rows | None = None
-    """The rows of the allowed movies, int64, ascending; if None, all movies except those in `excluded` are
+    """The rows of the allowed movies, int64, ascending; None if all movies but the movies in `excluded` are
     allowed."""
     excluded: Rows | None = None
-    """The rows of the excluded movies, int64, ascending; None if no movie is excluded."""
+    """The rows of the movies that may not be listed, int64, ascending; None if every movie in `rows` may be
+    listed."""
     num_named: int = 0
     """The number of movies in `excluded` that the user named with the option `exclude`."""
     min_rating: float | None = None
     described: str = "movies"
-    """The phrase by which error messages call the allowed movies, such as "movies of 'only'"."""
+    """A phrase for the allowed movies in error messages, such as "movies of 'only'"."""
     why_empty: str | None = None
-    """The sentence that names the condition that allows no movie; None if at least one movie is allowed."""
+    """A sentence that says why no movie is allowed; None if at least one movie is allowed."""
 
     def without(self, hidden_rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that excludes the movies in `hidden_rows`, ascending."""
+        """Returns a copy that does not allow the movies in `hidden_rows`, which are sorted."""
         if not len(hidden_rows):
             return self
         if self.rows is None:
@@ -48,7 +49,7 @@ class Conditions:
         return replace(self, rows=rows, why_empty=why_empty)
 
     def among(self, rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that allows only the movies in `rows`, ascending."""
+        """Returns a copy that allows only those movies in `rows` (sorted) that are not excluded."""
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
 
@@ -60,11 +61,11 @@ class Conditions:
         return every if self.excluded is None else np.delete(every, self.excluded)
 
     def why_none_is_left(self, num_open: int, best_rating: float | None) -> str:
-        """Returns one sentence that explains to the user why a list is empty.
+        """Returns one sentence that tells the user why a top list is empty.
 
-        `num_open` is the number of movies that the reviewer has not seen and that meet all conditions except
-        `min_rating`. The argument `best_rating` is the highest predicted rating of the movies counted by
-        `num_open`, or None.
+        The argument `num_open` is the number of unseen movies that meet all conditions except `min_rating`.
+        The argument `best_rating` is the highest predicted rating of the movies counted by `num_open`, or
+        None.
         """
         if self.why_empty is not None:
             return self.why_empty
@@ -87,15 +88,15 @@ def resolve_conditions(
     rating: RatingHead | None,
     cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
-    """Finds the movies that the options of a list allow to every reviewer.
+    """Finds the movies that the options of a top list allow to every reviewer.
 
-    `matching_rows` is a function that returns the rows of the movies that meet an SQL condition, int64,
-    ascending. The argument `rating` is the model's rating head, or None if the data has no ratings. The
-    argument `cold`, bool [num_movies], is True for each movie without reviews; None if every movie has
-    reviews.
+    The function `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending.
+    The argument `rating` is the model's rating head, or None if the data has no ratings. The array `cold`,
+    bool [num_movies], marks the movies without reviews; None means that every movie has reviews.
 
     Raises:
-        ConfigError: `only` names no movie, or `min_rating` is outside the range of the rating levels.
+        ConfigError: `only` is an empty collection of ids; or `min_rating` is below the lowest or above the
+            highest rating level.
         DataError: `min_rating` is given, but the data has no ratings.
         FilterError: `where` is not an SQL condition on the columns of the catalogue.
         SourceError: a file of ids cannot be read.

@@ -1,4 +1,4 @@
-"""Reads movie ids from text, from a list or from a file with one id per line, and looks up movie rows."""
+"""Reads movie ids from texts or from a file with one id per line, and looks up the movies' rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 _MOST_NAMED = 5
 """The largest number of ids that a warning about unknown ids names."""
 _FILE_ENDINGS = (".txt", ".csv", ".tsv", ".ids", ".list", ".lst")
-"""The endings of file names by which a value is recognised as a path, even if no file of this name exists."""
+"""A value with one of these endings is read as the path of a file, even if the file does not exist."""
 
 
 def ids_of(given: Iterable[str] | Path) -> list[str]:
-    """Returns the distinct ids of a list, of a file or of a single id, in the given order.
+    """Returns ids without repeats, in the given order; `given` may be a single id, several ids or a file.
 
     Raises:
         ConfigError: an id is neither text nor a whole number.
@@ -50,8 +50,8 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
     Args:
         path: the file.
-        content: the kind of content for the error message, such as "movie ids".
-        expected: the expected format for the error message, such as "one id a line".
+        content: a phrase for the error message that says what the file should contain, such as "movie ids".
+        expected: a phrase for the error message that says how a correct file looks, such as "one id a line".
 
     Raises:
         SourceError: the file cannot be read or is not UTF-8 text.
@@ -65,9 +65,9 @@ def read_text(path: Path, content: str, expected: str) -> str:
 
 
 def ids_or_file(values: Sequence[str]) -> list[str]:
-    """Reads ids from the values of an option; a value is the path of a file, or ids separated by commas.
+    """Reads ids from the values of an option; each value is a file's path, or ids separated by commas.
 
-    A value is read as a path if a file of that name exists, or if the value looks like a path.
+    A value is read as a path if the value contains a slash, ends like a file name, or names an existing file.
 
     Raises:
         SourceError: a file cannot be read.
@@ -93,16 +93,16 @@ def rows_of_known(
     needed: bool = True,
     index: str = "the index",
 ) -> Rows:
-    """Returns the row of each movie id: int64 [len(ids)], -1 for an id that the index does not hold.
+    """Returns the row of each movie id, int64 [len(ids)]; the row is -1 if the index does not hold the id.
 
     A warning names the ids that are not in the index.
 
     Args:
         ids: the movie ids, without repeats.
         movies: the table of the movie ids in the index.
-        described: the phrase by which the warning and the error call the movies, such as "movies of 'only'".
-        needed: True to raise an error if the index holds none of the ids.
-        index: the name of the index for the error message.
+        described: a phrase for the movies in the warning and in the error, such as "movies of 'only'".
+        needed: whether to raise an error if the index holds none of the ids.
+        index: the name of the index, for the error message.
 
     Raises:
         UnknownIdError: the index holds none of the ids, and `needed` is True.

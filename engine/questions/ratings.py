@@ -1,4 +1,4 @@
-"""Reads a newcomer's ratings from texts MOVIE=RATING or from a file, and makes a history of the ratings."""
+"""Reads a newcomer's ratings from texts such as M1=5 or from a file, and converts ratings to a history."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from engine.questions.ids import ids_of, read_text, rows_of_known
 _MOVIE_COLUMNS = ("movie_id", "movieid", "movie", "asin", "parent_asin", "item_id", "itemid", "item")
 _RATING_COLUMNS = ("rating", "overall", "stars")
 _LENGTH_SHOWN = 60
-"""The largest number of characters of a faulty line that an error shows."""
+"""The largest number of characters of a faulty line that an error message shows."""
 
 Ratings = Mapping[str, float | None] | Iterable[str]
-"""A newcomer's ratings, with movie ids as keys, oldest rating first; without ratings, just the movie ids."""
+"""A newcomer's ratings, oldest first, with movie ids as keys; or only movie ids, for data without ratings."""
 
 
 def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
-    """Reads ratings from texts `MOVIE=RATING`, or `MOVIE` alone, and returns the ratings by movie id.
+    """Reads ratings from texts such as `M1=5` or `M1`; returns a dictionary with movie ids as keys.
 
-    If the text after the last `=` is a number, the number is the rating; otherwise the whole text is the id.
-    A movie that is given without a rating gets the rating None. The result keeps the order of the texts; if a
-    movie is given twice, the later rating replaces the earlier rating.
+    If the text after the last `=` is a number, the number is the rating; otherwise the whole text is a movie
+    id. A movie that is given without a rating gets the rating None. The dictionary keeps the order of the
+    texts; if a movie is given twice, only the later rating is kept.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -43,14 +43,14 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
 
 
 def read_ratings(path: Path) -> dict[str, float | None]:
-    """Reads a file of ratings, oldest first, with lines `movie_id,rating` or `MOVIE=RATING`.
+    """Reads a file of ratings, oldest first, with lines such as `M1,5` or `M1=5`.
 
-    The first line of the file may be a header, and the header may name further columns. Blank lines, a byte
-    order mark and any kind of line end are accepted. The function returns the ratings by movie id, in the
-    order of the file; if a movie occurs twice, the later rating replaces the earlier rating.
+    The first line of the file may be a header, which may also name columns that are not read. Blank lines, a
+    byte order mark and any kind of line end are accepted. The function returns a dictionary with movie ids as
+    keys, in the order of the file; if a movie occurs twice, only the later rating is kept.
 
     Raises:
-        SourceError: the file cannot be read, holds no ratings, or holds a line that is not a rating.
+        SourceError: the file cannot be read; holds no ratings; or holds a line that is not a rating.
     """
     text = read_text(path, "ratings", "lines such as movie_id,rating")
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -82,13 +82,13 @@ def join_ratings(
 
 
 def history_of(ratings: Ratings, movies: IdTable, rating: RatingHead | None) -> History:
-    """Makes a history of a newcomer's ratings; a rating between two levels counts as the nearer level.
+    """Converts a newcomer's ratings to a history; a rating between two levels counts as the nearer level.
 
     Movies that the index does not hold are skipped, with a warning. If the index was built from data without
     ratings, `rating` is None, and `ratings` may hold movie ids without ratings.
 
     Raises:
-        DataError: no movie is given, or a rating is missing, not a number or out of range.
+        DataError: no movie is given; or a rating is missing, is not a number, or is out of range.
         UnknownIdError: the index holds none of the rated movies.
     """
     given: dict[str, float | None] = (
@@ -135,7 +135,7 @@ def _parse_line(line: str, movie_column: int, rating_column: int | None) -> tupl
 
 
 def _header(line: str) -> tuple[int, int | None] | None:
-    """Returns the positions of the movie column and the rating column, or None if the line is not a header.
+    """Returns the positions of the movie column and of the rating column in a header; None if it is none.
 
     The position of the rating column is None if the header names no rating column.
     """

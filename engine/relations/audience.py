@@ -1,11 +1,10 @@
-"""Finds the reviewers for whom a movie scores highest, leaving out reviewers who have seen the movie.
+"""Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
-The result is the same as if the movie were scored for every reviewer, but the search is faster. The relevance
-of the movie to a reviewer is a sum of terms, one term for each of the reviewer's reviews. The term of each
-reviewed movie is computed only once; then one pass over all reviews computes the relevance to every reviewer.
-Ratings are predicted in descending order of relevance, because the chance of a like can only lower a score.
-The prediction of ratings ends as soon as no other reviewer can have a higher score than the k best reviewers
-found.
+The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review of a
+reviewer adds a term to the movie's relevance, and the term depends mostly on the reviewed movie. So a number
+for each reviewed movie is computed once, and one pass over all reviews then adds up the relevance to every
+reviewer. Ratings are predicted for the reviewers of highest relevance first. The chance of a like can only
+lower a score; so the search ends once the relevance to every remaining reviewer is below the k-th best score.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 _RATED_AT_ONCE = 2**10
-"""The least number of reviewers whose ratings are predicted in one call, because calls for fewer reviewers
-would take more time in total."""
+"""The least number of reviewers whose ratings are predicted in one call; many calls for fewer reviewers would
+take more time."""
 _ROUNDING = 1e-3
-"""The largest number by which rounding errors may raise a score above the upper bound of the score."""
+"""The largest amount by which a score may exceed its computed upper bound because of rounding errors."""
 
 
 class ScoredReviewers(NamedTuple):
-    """Holds the reviewers for whom a movie scores highest, highest first; equal scores are ordered by row."""
+    """Holds the reviewers for whom a movie scores highest, highest score first; ties are ordered by row."""
 
     rows: Rows
     """The rows of the reviewers found, int64 [num], highest score first."""
@@ -49,10 +48,10 @@ class ScoredReviewers(NamedTuple):
 
 
 def audience(index: OpenedIndex, movie_id: str, k: int, *, because: bool) -> list[LikelyReviewer]:
-    """Finds the reviewers for whom a movie scores highest; takes the arguments of `Engine.reviewers_for`.
+    """Finds the reviewers for whom a movie scores highest, as `Engine.reviewers_for` describes.
 
-    A movie that is hidden from everybody has no audience. The audience leaves out reviewers from whom the
-    movie is hidden, and reviewers whose fresh feedback has a review of the movie.
+    For a movie that is hidden from everybody, no reviewers are returned. Reviewers from whom the movie is
+    hidden, and reviewers whose fresh feedback has a review of the movie, are left out.
     """
     model, movie_row = index.model, index.movie_row(movie_id)
     if movie_row in index.feedback.hidden_rows:
@@ -85,10 +84,10 @@ def find_reviewers(
 ) -> ScoredReviewers:
     """Finds the k reviewers for whom a movie scores highest, among reviewers who have not seen the movie.
 
-    The array `seen_rows`, int64 [num], holds the rows of the movie and of the movie's variants; a reviewer
-    who reviewed one of these movies counts as having seen the movie. The reviewers whose rows are in
-    `left_out`, int64 [num], are left out. Fewer than k reviewers are returned only if fewer than k reviewers
-    of the index have not seen the movie.
+    The array `seen_rows`, int64 [num], holds the rows of the movie and of its variants; a reviewer who has
+    reviewed one of the rows has seen the movie. The reviewers whose rows are in `left_out`, int64 [num], are
+    left out. Fewer than k reviewers are returned only if fewer than k reviewers of the index have not seen
+    the movie.
     """
     relevance, seen = _relevance_of_all(model, movie_row, seen_rows)
     if left_out is not None:
@@ -112,8 +111,8 @@ def _relevance_of_all(model: Model, movie_row: int, seen_rows: Rows) -> tuple[Fl
     """Computes a movie's relevance to each reviewer, and marks the reviewers who have seen the movie.
 
     Returns:
-        The relevance to each reviewer, float32 [num_reviewers], and the marks of reviewers who have seen the
-        movie, bool [num_reviewers].
+        The relevance to each reviewer, float32 [num_reviewers]; and whether each reviewer has seen the movie,
+        bool [num_reviewers].
     """
     head = model.relevance
     vector = np.asarray(head.movie_vectors[movie_row])
@@ -154,10 +153,10 @@ def _rated(
     Args:
         model: the model that predicts ratings.
         movie_row: the row of the movie.
-        rows: the rows of the reviewers, int64 [num].
+        rows: the rows of the given reviewers, int64 [num].
         relevance: the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
-        column: the similarity of the movie to every movie, computed from ratings, float32 [num_movies]; None
-            if the model has no similarities computed from ratings.
+        column: how similarly the movie and each other movie are rated, float32 [num_movies]; None if the
+            model has no table `rating_neighbours`.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -175,7 +174,7 @@ def _rated(
 
 
 def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredReviewers:
-    """Keeps the k reviewers of highest score out of two sets of reviewers."""
+    """Merges two sets of reviewers, and keeps the k reviewers of highest score."""
     columns: Any = [
         None if one is None else np.concatenate([one, other])
         for one, other in zip(first, second, strict=True)
@@ -187,17 +186,17 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 
 
 def _fading(histories: Histories, power: float) -> Floats:
-    """Returns the weight of each review, float32 [num_reviews]; older reviews weigh less.
+    """Returns how much each review weighs in sums over a history, float32 [num_reviews].
 
-    The weight depends only on the age of a review, and is computed once for each age, because computing
-    powers is slow.
+    Older reviews weigh less. The weight is computed once for each age of a review, because computing powers
+    is slow.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns the similarity of a movie to each movie that has it as a neighbour, and 0 for other movies.
+    """Returns a movie's similarity to each movie that has it as a neighbour, and 0 for all other movies.
 
     Returns:
         The similarities, float32 [num_movies].

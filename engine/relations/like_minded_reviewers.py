@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 SHARED_WEIGHT = 0.5
-"""The weight, in the similarity of two reviewers, of the cosine of their histories; the cosine of their
-vectors has 1 minus this weight."""
+"""The similarity of two reviewers is this number times the cosine of their histories, plus 1 minus this
+number times the cosine of their vectors."""
 EXACT_REVIEWS = 1_000_000
-"""The largest number of reviews in an index for which all reviewers' vectors are compared, because comparing
-all vectors of a larger index would be too slow."""
+"""In an index with more reviews than this, only some reviewers' vectors are compared, because comparing all
+would be slow."""
 NUM_CANDIDATES = 5_000
-"""In an index with more than `EXACT_REVIEWS` reviews, similarity is computed for only this many reviewers
-with the highest cosines of histories, and this many reviewers with the highest inner products of vectors."""
+"""In an index with more than `EXACT_REVIEWS` reviews, the compared reviewers are this many with the most
+similar histories, and this many with the highest inner products of vectors."""
 
 
 class NearReviewers(NamedTuple):
-    """Holds the reviewers most similar to a given reviewer, most similar first, and by row among equals."""
+    """Holds the reviewers most similar to a given reviewer, most similar first; ties are ordered by row."""
 
     rows: Rows
     """The rows of the reviewers found, int64 [num], most similar reviewer first."""
     similarities: Floats
     """The similarity of each reviewer found to the given reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """The number of movies that both the given reviewer and each reviewer found have reviewed, int64
-    [num]."""
+    """For each reviewer found, the number of movies that the given reviewer reviewed too, int64 [num]."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
     """Finds the k reviewers who are most similar to a reviewer, most similar first.
 
-    A reviewer who is known by fresh feedback alone has no similar reviewers until the index is updated.
+    For a reviewer who has reviews only in the fresh feedback, no reviewers are found until the index is
+    updated.
     """
     if index.feedback.knows(reviewer_id) and index.reviewers.row(reviewer_id) is None:
         return []
@@ -65,10 +65,10 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
     head, and the cosine of the vectors of their histories. The vector of a history has two numbers for each
-    movie. For a reviewed movie, the first number is 1, and the second number is the number of stars by which
-    the rating exceeds the expected rating. For a movie that the reviewer has not reviewed, both numbers are
-    zero. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
-    reviewers)`, so that rarely reviewed movies count more.
+    movie. For a reviewed movie, the first number is 1, and the second number is the rating minus the expected
+    rating, in stars. For a movie that the reviewer has not reviewed, both numbers are zero. Both numbers of a
+    movie are multiplied by `log(number of all reviewers / number of the movie's reviewers)`, so that a movie
+    with few reviewers counts more.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -84,11 +84,11 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
 
 
 def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
-    """Compares the history of one reviewer with the histories of all reviewers.
+    """Computes the cosine of one reviewer's history and each reviewer's history, and counts shared movies.
 
     Returns:
-        The cosine of the reviewer's history and each history, float64 [num_reviewers], and the number of
-        movies in both histories, int64 [num_reviewers].
+        The cosine of the two histories, float64 [num_reviewers]; and the number of movies that are in both
+        histories, int64 [num_reviewers].
     """
     num_reviewers = len(model.histories)
     movie_counts = model.histories.movie_counts(model.num_movies)
@@ -110,7 +110,7 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
 
 
 def _above_expectation(model: Model, histories: Histories) -> Doubles:
-    """Returns the number by which each rating exceeds the expected rating, scaled to 5 stars: [num_reviews].
+    """Returns each rating minus the expected rating, scaled to ratings of 1 to 5 stars: [num_reviews].
 
     If the data has no ratings, all returned numbers are 0.
     """
@@ -122,7 +122,7 @@ def _above_expectation(model: Model, histories: Histories) -> Doubles:
 
 
 def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
-    """Returns the cosine of a given vector and the vector of each given reviewer: float64 [num]."""
+    """Returns the cosine of `vector` and each given reviewer's vector: float64 [num]."""
     cosines = np.zeros(len(rows))
     for first, last in model.histories.batches(rows):
         chosen = rows[first:last]
@@ -133,9 +133,9 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 
 
 def _inner_products(model: Model, vector: Floats) -> Doubles:
-    """Estimates the inner product of each reviewer's vector and a given vector: float64 [num_reviewers].
+    """Estimates the inner product of `vector` and each reviewer's vector: float64 [num_reviewers].
 
-    The estimate is rough, because all reviews of a reviewer get the same weight, however old they are.
+    The estimate is rough, because a reviewer's old reviews count as much as new reviews.
     """
     head, products = model.relevance, np.zeros(len(model.histories))
     pulls = head.history_vectors @ vector

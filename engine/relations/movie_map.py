@@ -17,15 +17,14 @@ from engine.catalogue.variants import Variants
 from engine.model.scorer import Model
 
 MOST_MAPPED = 2000
-"""The largest number of movies on the map, because a drawing of more movies would make the web page too
-large."""
+"""The largest number of movies on the map; with more movies, the web page of the map would be too large."""
 _NUM_CATEGORIES = 9
 """The number of movie categories that have a separate colour on the map; all other categories share one
 colour."""
 OTHER = "other"
-"""The name that the map shows for all movie categories without a separate colour."""
+"""The name on the map for all movie categories without a separate colour."""
 NO_CATEGORY = "no category"
-"""The name that the map shows for the category of a movie without a category."""
+"""The name on the map for the category of movies that have no category."""
 
 
 class MovieMap(NamedTuple):
@@ -34,9 +33,9 @@ class MovieMap(NamedTuple):
     points: NDArray[np.float32]
     """float32 [num_mapped, 2], the position of each movie on the plane."""
     categories: list[str]
-    """The main category of each movie on the map; a less common category is called "other"."""
+    """The main category of each movie on the map; "other" for categories outside the most common ones."""
     share: float
-    """The share of the variance of the movie vectors that the two axes of the map explain, 0 to 1."""
+    """The share of the movie vectors' variance that the map shows, because its two axes show it, 0 to 1."""
     rows: Rows
     """int64 [num_mapped], the row of each movie on the map, ascending."""
     titles: Sequence[str | None]
@@ -50,7 +49,7 @@ class MovieMap(NamedTuple):
 def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = MOST_MAPPED) -> MovieMap:
     """Projects the vectors of the most reviewed movies onto their first two principal components (PCA).
 
-    Of each film, only the most reviewed variant is on the map.
+    Of several movies that are variants of one film, only the most reviewed variant is on the map.
     """
     counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
     films = np.arange(len(counts))
@@ -73,7 +72,7 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
 def mapped_movies(
     model: Model, movies: IdTable, cards: MovieCards, variants: Variants, most: int
 ) -> list[MappedMovie]:
-    """Gives the most reviewed movies positions on a plane, with coordinates between -1 and 1."""
+    """Returns the most reviewed movies, with positions on the map that are scaled to between -1 and 1."""
     found = map_movies(model, cards, variants, most)
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [
@@ -92,11 +91,11 @@ def mapped_movies(
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category, on the first level of the category paths that separates movies.
+    """Finds each movie's main category: its category at the first level that tells movies apart.
 
-    A level separates movies if at least half of the movies have a category on the level, and no category
-    holds more than two thirds of the movies. If no level separates movies, the first level is used on which
-    at least two movies have different categories.
+    A level of a path such as "Movies & TV | Drama" tells movies apart if at least half of the movies have a
+    category at this level, and no category holds more than two thirds of the movies. If there is no such
+    level, the first level with more than one category is used.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

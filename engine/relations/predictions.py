@@ -1,4 +1,4 @@
-"""Predicts reviewers' ratings of movies, with an interval that probably holds the rating."""
+"""Predicts reviewers' ratings of movies, and an interval that probably contains each rating."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 INTERVAL_SHARE = 0.8
-"""The least probability, 0 to 1, with which a rating is within the interval of its prediction."""
+"""The interval of a predicted rating contains the rating with at least this probability, 0 to 1."""
 
 
 def predict_pairs(
@@ -26,7 +26,7 @@ def predict_pairs(
     """Predicts the rating that reviewer `reviewer_ids[i]` would give movie `movie_ids[i]`, for all i.
 
     Raises:
-        EngineError: no rating can be predicted; the docstring of `Engine.predict` lists the errors.
+        EngineError: no rating can be predicted, for one of the reasons that `Engine.predict` lists.
     """
     if len(reviewer_ids) != len(movie_ids):
         raise ConfigError(
@@ -44,10 +44,10 @@ def predict_pairs(
 def movie_predictions(
     index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]
 ) -> list[MoviePrediction]:
-    """Predicts a reviewer's ratings of given movies, with an interval for each rating.
+    """Predicts a reviewer's ratings of given movies, and an interval that probably contains each rating.
 
     Raises:
-        EngineError: no rating can be predicted; the docstring of `Engine.predict` lists the errors.
+        EngineError: no rating can be predicted, for one of the reasons that `Engine.predict` lists.
     """
     predicted = _predicted(index, reviewer_id, movie_ids)
     levels = index.model.rating.levels if index.model.rating else predicted.median[:0]
@@ -73,17 +73,17 @@ def _predicted(index: OpenedIndex, reviewer_id: str, movie_ids: Sequence[str]) -
 
 
 def central_interval(levels: Floats, probabilities: Floats, share: float) -> tuple[Floats, Floats]:
-    """Returns the lowest and highest rating level of each rating's central interval, float32 [num] each.
+    """Returns the lowest and the highest rating level of each rating's interval, float32 [num] each.
 
-    A rating is within its central interval, ends included, with a probability of at least `share`. A rating
-    is below its central interval with a probability of at most `(1 - share) / 2`, and above its central
-    interval with a probability of at most `(1 - share) / 2`.
+    An interval, both ends included, contains the rating with a probability of at least `share`. The
+    probability of a rating below the interval is at most `(1 - share) / 2`, and so is the probability of a
+    rating above the interval.
 
     Args:
         levels: the rating levels, float32 [num_levels], ascending.
         probabilities: the probability of each rating level, float32 [num, num_levels]; the probabilities of a
             rating sum to 1.
-        share: the least probability with which a rating is within its interval, 0 to 1.
+        share: the least probability with which an interval contains the rating, 0 to 1.
 
     Example:
         >>> levels = np.array([1, 2, 3, 4, 5], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Describes one movie or one reviewer by the data that the index holds, without any prediction."""
+"""Describes a movie or a reviewer by the reviews and the catalogue entries in the index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
-    """Describes a movie by catalogue entry and reviews; raises UnknownIdError for an unknown id.
+    """Describes a movie by its card and its reviews; an unknown id raises an UnknownIdError.
 
-    The argument `similar` holds the movies most similar to the movie, which the profile lists.
+    The argument `similar` holds the similar movies that become part of the profile.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -42,9 +42,9 @@ def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMo
 def reviewer_profile(
     index: OpenedIndex, reviewer_id: str, most: int, similar: Sequence[SimilarReviewer]
 ) -> ReviewerProfile:
-    """Describes a reviewer and up to `most` latest reviews; raises UnknownIdError for an unknown id.
+    """Describes a reviewer and the `most` latest reviews; an unknown id raises an UnknownIdError.
 
-    The argument `similar` holds the reviewers most similar to the reviewer, whom the profile lists.
+    The argument `similar` holds the similar reviewers who become part of the profile.
     """
     if not index.knows_reviewer(reviewer_id):
         index.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.
@@ -66,7 +66,7 @@ def reviewer_profile(
 
 
 def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> ReviewedMovie:
-    """Describes a review by the row of the movie, the position of the rating level, and the unix time."""
+    """Describes a review, given the movie's row, the position of the rating level and the unix time."""
     rating = index.model.rating
     card = index.cards.card(row)
     return ReviewedMovie(
@@ -79,7 +79,7 @@ def _review(index: OpenedIndex, row: int, level_row: int, time: int) -> Reviewed
 
 
 def _by_year(times: NDArray[np.integer]) -> Mapping[str, int]:
-    """Counts unix times by year in UTC; leaves out times of 0, which mean that the time is unknown."""
+    """Counts the reviews of each year in UTC from unix times; a time of 0 is unknown and is not counted."""
     years, numbers = np.unique(times[times > 0].astype("datetime64[s]").astype("M8[Y]"), return_counts=True)
     return dict(zip(years.astype(str).tolist(), numbers.tolist(), strict=True))
 
@@ -87,7 +87,7 @@ def _by_year(times: NDArray[np.integer]) -> Mapping[str, int]:
 def _ratings(
     index: OpenedIndex, level_rows: NDArray[np.integer]
 ) -> tuple[Mapping[str, int] | None, float | None]:
-    """Counts ratings by rating level, and averages ratings; returns (None, None) if there are no ratings."""
+    """Counts the ratings of each level, and averages the ratings; (None, None) if the data has no ratings."""
     rating = index.model.rating
     if rating is None:
         return None, None

@@ -1,4 +1,4 @@
-"""Finds the movies most similar to a movie, and says why each of the movies found is similar."""
+"""Finds the movies most similar to a movie, and says why each found movie is similar."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 NUM_CANDIDATES = 400
-"""The number of candidates that the vector index finds for the similar movies of a movie."""
+"""The number of movies that are taken from the vector index to find the similar movies of one movie."""
 SHARED_WEIGHT = 0.95
-"""The weight, in the similarity of two movies outside the table of similar movies, of the cosine of their
-sets of reviewers; the cosine of their vectors has 1 minus this weight."""
+"""If the table of similar movies does not hold a pair of movies, the similarity of the pair is this number
+times the cosine of the sets of reviewers, plus 1 minus this number times the cosine of the vectors."""
 
 
 class Alike(NamedTuple):
@@ -47,7 +47,7 @@ class Alike(NamedTuple):
 
 
 def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptions) -> list[SimilarMovie]:
-    """Finds the movies most similar to a movie; the docstring of `Engine.similar` explains the arguments."""
+    """Finds the movies most similar to a movie, as `Engine.similar` describes."""
     movie_row = index.movie_row(movie_id)
     conditions = Conditions(num_movies=index.model.num_movies)
     if options.has_conditions:
@@ -90,7 +90,7 @@ def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptio
 
 
 def pool_of(k: int, options: ListOptions) -> int:
-    """Returns the number of similar movies from which a list is chosen: k, or more for a diverse list."""
+    """Returns how many similar movies to find for a list of k movies: k, or more for a diverse list."""
     if options.diversity == 0:
         return k
     from engine.lists.variety import pool_size
@@ -110,21 +110,21 @@ def similar_rows(
 ) -> Alike:
     """Finds the k movies that are most similar to one movie.
 
-    The movies in the table of similar movies come first. If the table of similar movies holds fewer than k
+    Movies from the table of similar movies come first. If the table of similar movies holds fewer than k
     allowed movies, other movies follow, ordered by a weighted mean of two cosines: the cosine of the movies'
-    sets of reviewers, and the cosine of the movies' vectors without the bias column. The similarities of the
-    movies from outside the table are scaled to stay below the similarities in the table.
+    sets of reviewers, and the cosine of the movies' vectors without the bias column. The similarities of
+    movies that are not in the table are lowered, so that they stay below the similarities in the table.
 
     Args:
-        model: the model with the movie vectors, and with the neighbours by shared reviewers.
+        model: the model, whose movie vectors and neighbour tables are used.
         index: the vector index over the movie vectors.
         table: the table of similar movies; None for an older index without the table.
         movie_row: the row of the movie.
         k: the number of similar movies to find.
         conditions: says which movies may be returned; None allows all movies.
-        variants: says which movies are variants of the same film. Of each film, only the most reviewed
-            allowed variant is returned, and no variant of the given movie's film is returned. If `variants`
-            is None, every movie is the only variant of its film.
+        variants: says which movies are variants of the same film. Of several variants, only the most reviewed
+            allowed variant is returned; variants of the given movie are never returned. If `variants` is
+            None, no movies are variants of each other.
         movie_counts: the number of reviews of each movie, int [num_movies]; needed if `variants` is given.
     """
     variants = variants or Variants.none()
@@ -163,7 +163,7 @@ def similar_rows(
 
 
 def _after(first: Alike, then: Alike) -> Alike:
-    """Appends the movies of `then` to `first`, with similarities scaled to stay below those of `first`."""
+    """Appends the movies of `then` to `first`; lowers the similarities of `then` below those of `first`."""
     if not len(first.rows):
         return then
     scaled = float(first.similarities[-1]) * np.clip(then.similarities, -1.0, 1.0)
@@ -175,7 +175,7 @@ def _after(first: Alike, then: Alike) -> Alike:
 
 
 def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDArray[np.integer]) -> Alike:
-    """Keeps the allowed movies, each film once, as the film's allowed variant with the most reviews."""
+    """Keeps the allowed movies; of variants of one film, only the allowed variant with the most reviews."""
     if not variants:
         kept = allowed(found.rows)
         return found.take(np.flatnonzero(kept))
@@ -194,7 +194,7 @@ def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDAr
 
 
 def _by_cosines(model: Model, movie_row: int, rows: Rows) -> Alike:
-    """Sorts the movies in `rows`, ascending, by descending similarity of reviewers and vectors."""
+    """Sorts the movies in the sorted array `rows` by their similarity to a movie, most similar first."""
     neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)
@@ -215,7 +215,7 @@ def _cosines(model: Model, movie_row: int, rows: Rows) -> Doubles:
 
 
 def _likeness(index: OpenedIndex, card: Mapping[str, Any], other: Mapping[str, Any], shared: int) -> Likeness:
-    """Says what two movies have in common, from their cards and the number of shared reviewers."""
+    """Says what two movies have in common, given their cards and the number of shared reviewers."""
     categories = categories_of(other["category"])
     common = [
         name

@@ -1,13 +1,11 @@
-"""Finds candidates for very many reviewers at once, with a few large array operations.
+"""Finds candidates for the top lists of very many reviewers, with a few large array operations.
 
-One matrix product computes the inner products of many reviewers' vectors and all vectors in the vector index.
-The search asks the vector index for more and more movies for each reviewer. The search for a reviewer ends
-when the scores of k unseen movies are at least as high as the inner product of any movie that was not found.
-A movie that the vector index did not find can still become a candidate, because similarity to movies in the
-reviewer's history adds to the movie's score. A movie that the vector index did not find becomes a candidate
-only if its similarity to the history can lift its score to the score of the k-th best movie found. The chance
-of a like cannot raise a score, because the logarithm of the chance is never above 0. The search is a
-threshold algorithm (Fagin, Lotem & Naor 2003).
+The vector index returns the movies of highest inner product with each reviewer's vector; one matrix product
+serves many reviewers. More and more movies are asked for, until k unseen movies score at least as high as the
+inner product of any movie that the vector index did not return. Similarity to a reviewer's history also adds
+to a movie's score. So a movie that the vector index did not return becomes a candidate if this similarity can
+lift its score to the k-th best score. The chance of a like cannot raise a score, because the logarithm of the
+chance is never above 0. This method is the threshold algorithm of Fagin, Lotem & Naor (2003).
 """
 
 from __future__ import annotations
@@ -19,21 +17,22 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource, nearest_movies
 
 _LEAST = 32
-"""The least number of movies that the vector index is asked for, because after finding fewer movies, too many
+"""The least number of movies that the vector index is asked for; after finding fewer movies, too many
 neighbours would become candidates."""
 _ROUNDING = 1e-5
-"""The tolerance, relative to a score, for rounding errors that come from summing in another order."""
+"""The relative error of a score that rounding may cause, because the terms of a score are added in different
+orders."""
 
 
 class BatchSource(CandidateSource):
-    """Finds every movie that can get into a top list, in an exact vector index and in neighbour tables.
+    """Finds, for each reviewer, every movie that can be in the top list, with a vector index that is exact.
 
-    The exact vector index holds all or some of `model.relevance.movie_vectors`, unrounded. The attribute
-    `num_candidates` is ignored, because every movie that can get into a top list is returned.
+    The vector index holds `model.relevance.movie_vectors`, or some of these vectors, unrounded. The attribute
+    `num_candidates` is ignored, because as many candidates are returned as exactness needs.
     """
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds the unseen movies that can get into the reviewers' lists of k movies."""
+        """Finds, for each reviewer, the unseen movies that can be in the reviewer's list of k movies."""
         if not len(reviewers):
             return super().find_many(reviewers, k)
         seen = self._seen_keys(reviewers)
@@ -64,14 +63,14 @@ class BatchSource(CandidateSource):
         return keys // self.model.num_movies, keys % self.model.num_movies
 
     def _reached(self, reviewers: Reviewers, keys: Rows, scores: Doubles, k: int) -> Doubles:
-        """Returns, for each reviewer, a score that at least k unseen movies reach, float64 [num].
+        """Returns, for each reviewer, a lower bound of the scores of the k best unseen movies: float64 [num].
 
         Args:
             reviewers: the reviewers; `num` is the number of reviewers.
             keys: the movies that the vector index found for each reviewer, int64 [num, width], each as the
                 number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
-            scores: the movies' scores without the chance of a like, float64 [num, width]; minus infinity for
-                movies that the reviewer has seen.
+            scores: the scores of the movies in `keys`, without the chance of a like, float64 [num, width];
+                minus infinity for seen movies.
             k: the number of movies in each list.
         """
         blend = self.model.blend
@@ -89,13 +88,13 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the movies whose `near`, the score added by the history, is at least `reached - highest`.
+        """Finds the movies to whose score the reviewer's history adds at least `reached - highest`.
 
         Args:
             reviewers: the reviewers; `num` is the number of reviewers.
-            reached: for each reviewer, a score that at least k unseen movies reach, float64 [num].
-            highest: for each reviewer, the highest possible inner product of a movie that was not found,
-                float64 [num].
+            reached: for each reviewer, the lower bound that `_reached` returns, float64 [num].
+            highest: for each reviewer, an upper bound of the inner products of movies that the vector index
+                did not return, float64 [num].
 
         Returns:
             Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
@@ -107,7 +106,7 @@ class BatchSource(CandidateSource):
 
 
 def _kth_highest(values: Doubles, k: int) -> Doubles:
-    """Returns the k-th highest number of each row, or minus infinity for rows of fewer than k numbers."""
+    """Returns the k-th highest number of each matrix row; minus infinity if a row has under k numbers."""
     if values.shape[1] < k:
         return np.full(len(values), -np.inf)
     border = values.shape[1] - k

@@ -16,16 +16,16 @@ from engine.model.values import Reviewer, Reviewers
 from indexes.base import SearchResult, VectorDatabaseError, VectorIndex, VectorIndexError
 
 LENGTH_STEP = 32
-"""The reviewers in one search of the vector index have numbers of reviews that differ by less than this
-number."""
+"""Reviewers whose numbers of reviews differ by less than this number may share one search of the vector
+index."""
 
 
 def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) -> SearchResult:
     """Finds the k movies nearest to each query in a vector index, as `VectorIndex.search` does.
 
     Raises:
-        ArtifactCorruptError: the queries or the vectors found hold impossible numbers, since the index is
-            damaged.
+        ArtifactCorruptError: a query, or a vector that was found, holds an impossible number, which means
+            that the index is damaged.
         ArtifactError: the vectors are in a database that cannot be reached.
     """
     with index_errors():
@@ -34,7 +34,7 @@ def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) ->
 
 @contextmanager
 def index_errors() -> Iterator[None]:
-    """Turns errors of a vector index in a `with` statement into an ArtifactError."""
+    """Converts errors that a vector index raises in a `with` statement to an ArtifactError."""
     try:
         yield
     except VectorDatabaseError as error:
@@ -46,8 +46,9 @@ def index_errors() -> Iterator[None]:
 class CandidateSource:
     """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
-    The vector index holds `model.relevance.movie_vectors`. For a list of k movies, up to `max(num_candidates,
-    k)` candidates come from the vector index, and up to as many candidates from the neighbours.
+    The vector index holds `model.relevance.movie_vectors`. For a list of k movies, at most
+    `max(num_candidates, k)` candidates come from the vector index, and at most `max(num_candidates, k)` from
+    the neighbours.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -56,7 +57,7 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds at least k candidates for each reviewer, or all unseen movies if fewer than k are unseen.
+        """Finds at least k candidates for each reviewer; all unseen movies if there are fewer than k.
 
         Returns:
             For each reviewer, the rows of the candidate movies, int64 [num], ascending, without repeats.
@@ -88,11 +89,12 @@ class CandidateSource:
         return distinct(np.concatenate([own, found]))
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:
-        """Finds unseen candidates for the lists of many reviewers, with a few large array operations.
+        """Finds unseen movies as candidates for many reviewers' lists, with a few large array operations.
 
         Returns:
-            For each candidate, the reviewer's position in `reviewers` and the movie's row, int64 [num_pairs]
-            each, ordered by position and then by row, without repeats.
+            Two arrays, int64 [num_pairs] each: for each candidate, the position of the reviewer in
+            `reviewers` and the row of the movie. The pairs are sorted by position, then by row, without
+            repeats.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
@@ -113,8 +115,8 @@ class CandidateSource:
     def _nearest_keys(self, reviewers: Reviewers, seen: Rows, wanted: int) -> Rows:
         """Finds the unseen movies whose vectors are nearest to each reviewer's vector.
 
-        The vector index is asked for more movies for a reviewer with a longer history, because the reviewer
-        may have seen many of the movies found.
+        The vector index is asked for more movies if a reviewer's history is longer, because the reviewer has
+        seen some of the movies that are found.
 
         Returns:
             Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
@@ -130,7 +132,7 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Returns the keys with the highest values in each group, at most `most` keys per group.
+    """Returns, for each group of keys, the `most` keys of highest value.
 
     Args:
         groups: the group of each key, int64 [num], ascending.

@@ -1,8 +1,8 @@
-"""Finds candidates among the movies that meet a --where condition, with a vector index that can filter.
+"""Finds candidates among the movies that meet a `--where` condition, with a vector index that can filter.
 
-During the search, the vector index checks the tests in the condition that a vector index can check. After the
-search, DuckDB checks the whole condition for the movies found. If few movies meet the condition, no
-candidates are searched for, because scoring all matching movies is faster and exact.
+During the search, the vector index checks those parts of the condition that it understands. After the search,
+DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, nothing is
+searched for, because scoring every matching movie is faster and exact.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from indexes.base import VectorIndex
 from indexes.conditions import Condition
 
 LEAST_SHARE = 0.05
-"""If the share of all movies that meet a condition is below this share, all matching movies are scored."""
+"""If less than this share of all movies meets a condition, every matching movie is scored."""
 _MARGIN = 1.3
-"""The factor, for safety, by which a second search asks for more movies than the first search suggests are
-needed."""
+"""A second search asks for this many times as many movies as are needed according to the first search, to be
+safe."""
 
 
 class Filter(Protocol):
-    """Checks conditions on movies, as a `Catalogue` does."""
+    """Describes an object that checks SQL conditions on movies, such as a `Catalogue`."""
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Returns a condition that an index with the given columns can check, and that all matches meet."""
+        """Returns the part of an SQL condition that a vector index with the given columns can check."""
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
-        """Returns, in ascending order, those of the given rows of movies that meet an SQL condition."""
+        """Returns those of the given rows whose movies meet an SQL condition, ascending."""
 
 
 class FilteredSource:
-    """Finds candidates that meet a condition, in a vector index that can filter, and among neighbours.
+    """Finds candidates that meet a `--where` condition, in a vector index and among neighbours.
 
     Args:
         model: the model that scores movies.
         index: a vector index over the model's movie vectors, with `columns` that conditions may name.
         num_candidates: the number of candidates from the vector index, and the largest number of candidates
-            from the neighbours; for a list of more movies, the length of the list.
+            from the neighbours; a list of more movies than this has as many candidates as the list is long.
         catalogue: checks SQL conditions on movies.
         variants: says which movies are variants of the same film.
     """
@@ -62,17 +62,17 @@ class FilteredSource:
     def find(
         self, reviewers: Sequence[Reviewer], k: int, condition: str, *, include_seen: bool = False
     ) -> list[Rows] | None:
-        """Finds, for each reviewer, candidates for a list of k movies that meet an SQL condition.
+        """Finds each reviewer's candidates that meet an SQL condition, for a list of k movies.
 
         Returns:
             For each reviewer, the rows of the candidates and of the candidates' variants that also meet the
-            condition, int64 [num], ascending. None if scoring every movie that meets the condition is better:
-            because the index can check no part of the condition, or because few movies or too few candidates
-            meet the condition.
+            condition, int64 [num], ascending. None if every movie that meets the condition should be scored
+            instead: the vector index can check no part of the condition; few movies meet the condition; or
+            the search found too few candidates.
 
         Raises:
             FilterError: the condition is not an SQL condition on the columns of the catalogue.
-            ArtifactError: the database of the index cannot be reached.
+            ArtifactError: the vector database cannot be reached.
         """
         pushed = self._catalogue.pushed(condition, self._index.columns)
         if pushed is None or not reviewers:
@@ -101,11 +101,11 @@ class FilteredSource:
     def _merge(
         self, reviewers: Sequence[Reviewer], nearest: Rows, wanted: int, condition: str, include_seen: bool
     ) -> tuple[list[Rows] | None, float]:
-        """Merges the movies found by the index with neighbours, and keeps movies that meet the condition.
+        """Merges the movies from the vector index with neighbours, and keeps movies that meet the condition.
 
         Returns:
-            The candidates of each reviewer, or None if the index found fewer than `wanted` candidates for a
-            reviewer; and the share of the movies found by the index that meet the condition.
+            The candidates of each reviewer, or None if the vector index found fewer than `wanted` for a
+            reviewer; and, of the movies from the vector index, the share that meets the condition.
         """
         neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
         rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))

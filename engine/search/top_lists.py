@@ -1,10 +1,9 @@
-"""Makes the top lists of many reviewers at once, from candidates or from all movies.
+"""Makes the top lists of many reviewers in one call, from candidates or from all movies.
 
-Predicting a reviewer's rating of a movie is the slowest part of a score, and the predicted rating adds a term
-that is never above 0. A movie cannot be in a list of k movies if its score without the rating is below the
-full scores of k other movies. Ratings are predicted in descending order of the scores without ratings, until
-no other movie can enter the list (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists equal the
-lists that would result from predicting every candidate's rating with `Model.rescore`.
+Predicting ratings takes most of the time of scoring, and the predicted rating can only lower a movie's score.
+So ratings are predicted for the movies of highest relevance first. The predictions end once no other movie's
+relevance reaches the k-th best full score (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists
+equal the lists from predicting the rating of every candidate.
 """
 
 from __future__ import annotations
@@ -20,14 +19,15 @@ from engine.model.values import Reviewers
 from engine.search.candidates import CandidateSource
 
 _FIRST_WIDTH = 24
-"""The least number of movies per reviewer whose ratings are predicted in the first round; for a list of more
-than 12 movies, the number is twice the length of the list."""
+"""The number of movies per reviewer whose ratings are predicted first, for a list of up to 12 movies; for a
+longer list, the number is twice the length of the list."""
 _MAX_SCORES = 2**23
-"""The largest number of scores in memory at once, which take 32 MiB as float32."""
+"""The largest number of scores that `exhaustive_lists` computes in one step; the scores of a step take 32 MiB
+as float32."""
 
 
 class TopLists(NamedTuple):
-    """Holds one list of movies for each reviewer, best movie first; short lists are padded to equal width."""
+    """Holds one list of movies for each reviewer, best movie first; short lists are padded to k entries."""
 
     movie_rows: Rows
     """int64 [num_reviewers, k], the rows of the listed movies; padded with -1 if a list has fewer than k
@@ -36,35 +36,36 @@ class TopLists(NamedTuple):
     """float32 [num_reviewers, k], the full scores of the listed movies; padded with minus infinity if a list
     has fewer than k movies."""
     relevance: Floats
-    """float32 [num_reviewers, k], the scores without ratings of the listed movies; padded with minus infinity
-    if a list has fewer than k movies."""
+    """float32 [num_reviewers, k], the relevance of the listed movies, which is the score without the chance
+    of a like; padded with minus infinity if a list has fewer than k movies."""
     probabilities: Floats | None
     """float32 [num_reviewers, k, num_levels], the chances of the rating levels of the listed movies; None if
     the data has no ratings."""
 
 
 class _Choice(NamedTuple):
-    """Holds the movies that may be listed for each reviewer, sorted by row; short arrays are padded."""
+    """Holds the candidates of each reviewer, sorted by movie row; one row of an array for each reviewer."""
 
     movie_rows: Rows | None
-    """int64 [num_reviewers, width], the rows of the movies that may be listed for each reviewer, padded with
-    -1; None if column i holds the movie at row i."""
+    """int64 [num_reviewers, width], the movie rows of each reviewer's candidates, padded with -1; None if all
+    movies are candidates, so that column i belongs to movie row i."""
     relevance: Floats
-    """float32 [num_reviewers, width], the scores without ratings; minus infinity for seen movies and
+    """float32 [num_reviewers, width], the relevance of each candidate; minus infinity for seen movies and for
     padding."""
 
     def rows(self, places: Rows, columns: Rows) -> Rows:
-        """Returns the movie row of each chosen candidate, int64 [len(places), num_columns].
+        """Returns the movie rows of chosen candidates, int64 [num, num_columns].
 
         Args:
-            places: the positions of the reviewers, int64 [num], in `movie_rows`.
-            columns: the positions of the movies among each reviewer's candidates, int64 [num, num_columns].
+            places: the positions of the chosen reviewers, int64 [num].
+            columns: for each chosen reviewer, the positions of the chosen candidates, int64 [num,
+                num_columns].
         """
         return columns if self.movie_rows is None else self.movie_rows[places[:, None], columns]
 
 
 def top_lists(source: CandidateSource, reviewer_rows: NDArray[np.integer], k: int) -> TopLists:
-    """Makes each reviewer's list of the k best unseen movies among the candidates that `source` finds."""
+    """Makes each reviewer's list of the k best candidates; `source` finds the candidates."""
     model = source.model
     lists = []
     for begin, end in model.histories.batches(reviewer_rows):
@@ -107,7 +108,7 @@ def _from_all(model: Model, reviewers: Reviewers) -> _Choice:
 
 
 def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLists:
-    """Finds the k best movies of each reviewer; predicts ratings only until the k best are certain."""
+    """Finds each reviewer's k best candidates; predicts ratings only until the k best are certain."""
     found = _empty(len(reviewers), k, model)
     total = choice.relevance.shape[1]
     rated = model.rating is not None and model.blend.like_weight > 0
@@ -133,7 +134,7 @@ def _best(model: Model, reviewers: Reviewers, choice: _Choice, k: int) -> TopLis
 def _scored(
     model: Model, reviewers: Reviewers, choice: _Choice, places: Rows, columns: Rows, k: int
 ) -> TopLists:
-    """Computes the full scores of chosen candidates of each reviewer, and returns the k best candidates."""
+    """Computes the full scores of each reviewer's chosen candidates, and returns the k best."""
     rows = choice.rows(places, columns)
     relevance = choice.relevance[places[:, None], columns]
     scores, chances = relevance, None
