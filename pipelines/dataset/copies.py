@@ -54,10 +54,10 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 
 
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
-    """Moves each held-out review that has a copy among the training reviews to the training reviews.
+    """Moves held-out reviews to the training reviews if a training review is a copy.
 
     A model that was trained on one copy of a review would predict another copy too well. Reviews are moved
-    until no held-out review has a copy among the training reviews.
+    again and again, until no held-out review has a copy among the training reviews.
 
     Args:
         held_out: marks the held-out reviews, bool [num_reviews].

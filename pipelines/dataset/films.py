@@ -19,9 +19,9 @@ MIN_COPIES = 2
 """Two movies count as one film only if they share at least this number of copied reviews; one copied review
 is not enough, because a reviewer may repeat a text for two films."""
 MIN_SHARE_COPIED = 0.5
-"""Two movies count as one film only if the number of copied reviews, divided by the number of reviews of the
-movie with fewer reviews, is at least this number. Shops copy all reviews between variants of a film, while a
-reviewer repeats a text for a few films at most."""
+"""Two movies count as one film only if at least this share of the reviews of the less reviewed movie are
+copied reviews. Shops copy all reviews between variants of a film, while a reviewer repeats a text for a few
+films at most."""
 _MAX_COPIES = 12
 """If a reviewer wrote one text about more than this number of movies, the text is a stock phrase, and the
 reviews with the text do not count as copies."""
@@ -60,9 +60,9 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
     """Groups movies into films by titles and given pairs of movies; returns film numbers, int64 [num_movies].
 
-    The array `copies`, int [num_pairs, 2], holds the rows of two movies in each line; the two movies share
-    copied reviews. The pair that is most probably one film comes first. Two movies of a pair in `copies`
-    become one film, unless their titles name two films.
+    Each line of the array `copies`, int [num_pairs, 2], holds the rows of two movies that share copied
+    reviews. The first line of `copies` is the pair that is most probably one film. Two movies of a pair in
+    `copies` become one film, unless their titles name two films.
     """
     numbers = film_rows(titles)
     # The dictionary `called` holds the known titles of each film number. A film without titles may be joined
@@ -90,7 +90,7 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
     """Tells whether two titles may name one film.
 
-    The known years must agree, and one title must have all words of the other title.
+    If both titles have a year, the years must be equal. One title must have all words of the other title.
 
     Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films. Copied
     reviews do not make two seasons of a series one film, because shops copy reviews between seasons too.

@@ -200,7 +200,7 @@ def like_rating_of(reviews: Reviews, config: Config) -> float:
 
 
 def say_likes(reviews: Reviews, config: Config) -> None:
-    """Logs the number of likes, as a warning if nearly no review or nearly every review is a like."""
+    """Logs the number of likes; logs a warning if nearly no review, or nearly every review, is a like."""
     if not reviews.has_ratings:
         return
     like_rating = like_rating_of(reviews, config)

@@ -49,8 +49,8 @@ def read_sentiment(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> 
     is the number of child processes that score texts; 0 means one child process per core.
 
     Raises:
-        DataError: the reviews have no ratings with which sentiment could be mixed, or no text that the
-            lexicon can score.
+        DataError: no review has a rating, with which sentiment could be mixed; or no review has a text that
+            the lexicon can score.
     """
     [(num_reviews, num_ratings)] = database.execute("select count(*), count(rating) from reviews").fetchall()
     if not num_ratings:
@@ -110,11 +110,11 @@ def _analyzer() -> Any:
 def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
     """Mixes sentiment into the ratings of training reviews if the setting `sentiment.use` is true.
 
-    A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`.
-    Here, `weight` is the setting `sentiment.weight`, `stars` is the review's rating, and `sentiment_stars` is
-    the review's sentiment, converted to stars by the function `sentiment_stars`. A review without sentiment
-    keeps its rating. The argument `reviews` must not hold test reviews, because the ratings of all reviews in
-    `reviews` decide how sentiment is converted to stars.
+    A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`. In
+    the formula of the new rating, `weight` is the setting `sentiment.weight`, `stars` is the review's rating,
+    and `sentiment_stars` is the review's sentiment, converted to stars by the function `sentiment_stars`. A
+    review without sentiment keeps its rating. The argument `reviews` must not hold test reviews, because the
+    ratings of all reviews in `reviews` decide how sentiment is converted to stars.
 
     Raises:
         ValueError: the setting `sentiment.use` is true, but no sentiment was computed for the reviews.

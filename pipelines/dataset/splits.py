@@ -21,7 +21,7 @@ class Split(NamedTuple):
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out the latest reviews of each reviewer; `share`, from 0 to 1, is the part that is held out.
+    """Holds out the latest reviews of each reviewer: the share `share`, from 0 to 1, of the reviews.
 
     At least one review of each reviewer with three or more reviews is held out. If a reviewer has one or two
     reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. A movie's
@@ -46,7 +46,7 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 def follows_time(reviews: Reviews, config: Config) -> bool:
     """Tells whether each reviewer's latest reviews, instead of random reviews, are held out.
 
-    The setting `split.order` decides. With the value "auto", the latest reviews are held out if at least two
+    The setting `split.order` decides; with the value "auto", the latest reviews are held out if at least two
     review times differ.
     """
     if config.split.order == "auto":
@@ -60,8 +60,8 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     The function counts the held-out reviews that are older than the newest training review of the same
     reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
     reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
-    count is more than half of the count that is expected of a random sample. Held-out reviews with the same
-    time as the newest training review of the same reviewer are ignored.
+    number of such held-out reviews is more than half of the number that is expected in a random sample.
+    Held-out reviews with the same time as the newest training review of the same reviewer are ignored.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)

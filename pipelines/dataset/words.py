@@ -46,10 +46,10 @@ _BATCH = 10_000
 def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
     """Returns the words of a movie's metadata; each word begins with the name of its metadata field.
 
-    Each category of a movie counts as one word, even if the category's name has several words; so does the
-    brand. A price becomes one word, which stands for the price's order of magnitude. A release year becomes
-    several words: one word for each span of years that contains the release year. Any of the metadata fields
-    in TEXT_COLUMNS may be missing or None.
+    Each category of a movie counts as one word, even if the category's name has several words. A movie's
+    brand counts as one word too. A price becomes one word, which stands for the price's order of magnitude. A
+    release year becomes several words: one word for each span of years that contains the release year. Any of
+    the metadata fields in TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -74,7 +74,11 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 
 
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
-    """Counts the words of movies' metadata: sparse `1 + log(count)`, float32 [num_movies, NUM_COLUMNS]."""
+    """Counts the words of each movie's metadata, as a sparse matrix, float32 [num_movies, NUM_COLUMNS].
+
+    An entry of the matrix is `1 + log(count)`, where `count` is how often the words of the column occur in
+    the movie's metadata.
+    """
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher
 

@@ -126,9 +126,9 @@ def _interval(name: str, parts: PerReviewer, seed: int) -> tuple[float, float]:
 def verdicts(mean: Figures, p_values: Figures, reference: str) -> dict[str, str]:
     """Returns, for each model that learns from sentiment, a sentence that says whether sentiment helped.
 
-    The model's mean metrics over the folds are compared with the mean metrics of `reference`, the model that
-    learns from stars alone. A difference between two models counts as real if the p-value of the difference
-    is below 0.01.
+    The mean metrics of each model that learns from sentiment are compared with the mean metrics of
+    `reference`, the model that learns from stars alone. A difference between two models counts as real if the
+    p-value of the difference is below 0.01.
     """
     return {
         model: _verdict(mean[model], mean[reference], p_values.get(model, {}))

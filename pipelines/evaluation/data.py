@@ -195,7 +195,7 @@ def read_pairs(
 
 
 def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File:
-    """Renumbers a file's reviewers and movies; the new row is the position in the sorted ids of all files."""
+    """Renumbers a file's reviewers and movies by the position of each id in the sorted ids of all files."""
     reviewer_rows = np.searchsorted(reviewer_ids, file.reviewer_ids)
     movie_rows = np.searchsorted(movie_ids, file.movie_ids)
     return file._replace(

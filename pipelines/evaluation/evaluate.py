@@ -95,9 +95,9 @@ def evaluate(
         processes: the number of workers of Ray; 0 for one worker on each core.
 
     Raises:
-        ConfigError: a model or protocol is unknown, a model cannot use the data, `reviews` and `pairs` are
-            both given, or both are empty.
-        EngineError: the files cannot be read, or the training fails, as in `build_index`.
+        ConfigError: a model or a protocol is unknown; a model cannot use the data; `reviews` and `pairs` are
+            both given; or `reviews` and `pairs` are both empty.
+        EngineError: the files cannot be read; or the training fails, as in `build_index`.
     """
     require_build_packages("An evaluation")
     check_place(on, address, processes)

@@ -66,7 +66,7 @@ class PopularFallback(NamedTuple):
     """The popularity of each movie that `popularity_of` computes, float32 [num_movies]."""
 
     def score(self, reviewer_rows: Rows) -> Floats:
-        """Scores all movies for n reviewers with the given rows: float32 [n, num_movies]."""
+        """Scores all movies for the reviewers in the given n rows: float32 [n, num_movies]."""
         scores = self.model.score(reviewer_rows)
         scores[self._unknown(reviewer_rows)] = self.popularity
         return scores

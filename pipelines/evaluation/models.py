@@ -40,8 +40,8 @@ class FoldWork(NamedTuple):
     """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
     vectors."""
     learned: Traits
-    """The metadata from which the engine's model learns to find similar movies; the links between movies are
-    the training part of all links."""
+    """The metadata from which the engine's model learns to find similar movies. Links between movies that are
+    kept for measuring are left out."""
     traits: Traits
     """The metadata from which similar movies are found, including all links between movies."""
     candidates: Rows | None

@@ -28,12 +28,12 @@ class Evaluation:
     """For each fold, the number of training reviews, the number of test reviews, and the number of copied
     reviews that moved to training."""
     results: comparison.Results
-    """The metrics of a model on each fold; the keys are the names of the models."""
+    """The metrics of each model on each fold; the keys are the names of the models."""
     seconds: dict[str, Sequence[float]]
-    """The seconds that the fitting of a model took on each fold; the keys are the names of the models."""
+    """The seconds that the fitting of each model took on each fold; the keys are the names of the models."""
     curves: Mapping[str, Sequence[Mapping[str, Sequence[float]]]] = field(default_factory=dict)
-    """The training curves of a model on each fold; the keys are the names of the models. Only the baselines
-    `base` and `final` have training curves."""
+    """The training curves of each model on each fold; the keys are the names of the models. Only the
+    baselines `base` and `final` have training curves."""
     intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     """The 95% bootstrap intervals over reviewers; the outer keys are the names of models, and the inner keys
     are the names of metrics."""
@@ -43,8 +43,9 @@ class Evaluation:
     """The p-values of the differences between a model and the model `reference`; the outer keys are the names
     of models, and the inner keys are the names of metrics."""
     by_reviews: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """The main metrics. The outer keys are the names of models; the middle keys are groups of reviewers, such
-    as "2-3" for two or three training reviews; the inner keys are the names of metrics."""
+    """The main metrics of each model for each group of reviewers. The outer keys are the names of models; the
+    middle keys are groups of reviewers, such as "2-3" for two or three training reviews; the inner keys are
+    the names of metrics."""
     similar: dict[str, Any] = field(default_factory=dict)
     """The recall of the engine's lists of similar movies, which `summarize` returns; empty if the engine's
     own model was not evaluated."""

@@ -43,7 +43,7 @@ most this number."""
 
 
 class Compared(NamedTuple):
-    """Holds the recall of each of the engine's lists and of each co-review list: float64 [num_lists].
+    """Holds the recalls of the engine's lists, and the recalls of co-review lists: float64 [num_lists].
 
     The co-review list of a movie ranks other movies by the number of reviewers in common with the movie.
     """
@@ -108,9 +108,10 @@ class Looks(NamedTuple):
 
     without_common_category: dict[str, tuple[int, float, float]]
     """Three numbers for each group of movies in REVIEW_GROUPS. The first number counts the movies whose lists
-    of similar movies are measured. The second number is the mean share of a movie's list that has no category
-    in common with the movie. The third number is, for comparison, the mean share of all reviewed movies that
-    have no category in common with the movie."""
+    of similar movies are measured. The second number is the mean share of the movies in a list that have no
+    category in common with the movie for which the list is made. The third number, for comparison, is the
+    mean share of all reviewed movies that have no category in common with the movie for which a list is
+    made."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
     is among the first FIRST movies of the other film's list."""
@@ -136,7 +137,7 @@ def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
 
 
 def _share_apart(traits: Traits, movie_row: int, others: Rows) -> float:
-    """Returns the fraction of the movies `others` that have no category in common with `movie_row`."""
+    """Returns the fraction of the movies `others` that have no category in common with one given movie."""
     common = traits.categories[others] @ traits.categories[movie_row]
     return float((common <= _NOTHING).mean()) if len(others) else 0.0
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import duckdb
 
 NUM_SHOWN = 20
-"""The length of two lists: the reviewers with the most reviews, and the movies with the most reviews."""
+"""A description names this number of reviewers with the most reviews, and this number of movies with the most
+reviews."""
 _MOST_LEVELS = 100
 """The largest number of rating levels in the search for copied reviews; more distinct ratings are rounded to
 evenly spaced levels, because the position of a level is stored as int8."""
@@ -46,7 +47,7 @@ def explore(
     Args:
         reviews: the review files.
         metadata: the files with the metadata of movies.
-        config: the settings; the section `ingest` alone is used.
+        config: the settings; only the section `ingest` is used.
         output: the file to which a web page of the description is written; None for no web page.
 
     Returns:
@@ -55,7 +56,7 @@ def explore(
         copies and findings.
 
     Raises:
-        EngineError: the files cannot be read, or the web page cannot be written. An older file at `output`
+        EngineError: the files cannot be read; or the web page cannot be written. An older file at `output`
             stays unchanged after an error.
     """
     config = config or Config()
@@ -72,7 +73,7 @@ def explore(
 
 
 def _describe(database: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Computes the results of `explore`, except for the counts of dropped rows, from the work database."""
+    """Computes from the work database what `explore` returns, except for the counts of dropped rows."""
     found = {row.pop("quantity"): row for row in _rows(database, "exploring/statistics")}
     statistics = {name: found.get(name) for name in ("ratings", "reviews_per_reviewer", "reviews_per_movie")}
     num_reviewers = found["reviews_per_reviewer"]["count"]

@@ -95,8 +95,8 @@ def build_collection(
 def _read_columns(catalogue: Path) -> dict[str, Column]:
     """Reads the columns of a catalogue that a vector database can hold.
 
-    Columns with infinite numbers or with texts longer than _LONGEST, empty columns, and the columns _LEFT_OUT
-    are not read.
+    Columns with infinite numbers or with texts longer than _LONGEST, empty columns, and the columns in
+    _LEFT_OUT are not read.
     """
     import duckdb
 

@@ -17,8 +17,8 @@ from engine.arrays import Rows, spans
 from engine.artifact.ids import IdTable
 
 _ROWS_AT_ONCE = 100_000
-"""The number of rows in a block that is copied; arrays are copied block by block, so that copying a large
-memory-mapped array takes little memory."""
+"""The number of rows in a block; an array is copied block by block, so that copying a large memory-mapped
+array takes little memory."""
 
 
 def ranks_of_new(table: IdTable, new_ids: Sequence[str]) -> Rows:

@@ -164,7 +164,7 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the smallest tried set of movies with which a search for all reviewers has enough recall.
+    """Finds the smallest of several sets of movies in which a search for all reviewers has enough recall.
 
     Returns:
         An exact vector index of the found movies, or None if more than a quarter of all movies would be
@@ -190,7 +190,7 @@ def _tuning_target(config: Config) -> float:
 
 
 def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> tuple[int, float]:
-    """Raises the number of candidates until the recall is at least `floor`; returns number and recall."""
+    """Raises the number of candidates until the recall is at least `floor`; returns both numbers."""
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     while True:
         recall = judge.recall(CandidateSource(model, vectors, num_candidates))

@@ -15,8 +15,8 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 
 SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
-"""The files of the vector indexes and of the report; a new version that has new vector indexes does not take
-over the old files of the vector indexes and of the report."""
+"""The files of the vector indexes and of the report. A version with new vector indexes writes its own files
+of this kind, in place of taking over the files of the previous version."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:

@@ -44,8 +44,8 @@ class MetadataAccount:
     """The number of movies that have a usable review but no metadata line; movies without metadata are
     kept."""
     unreadable_fields: Mapping[str, int] = field(default_factory=dict)
-    """The number of metadata lines in which a field is unreadable and becomes null; the keys are the fields
-    title, price and rank."""
+    """For each of the fields title, price and rank: the number of metadata lines in which the field is
+    unreadable, and becomes null."""
     truncated: tuple[str, ...] = ()
     """The paths of the metadata files whose gzip data ended too early."""
 
@@ -160,10 +160,10 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def write_rejected(database: duckdb.DuckDBPyConnection, path: Path, *, before: Path | None = None) -> int:
-    """Writes the rows that `ingest` rejected to a Parquet file, with the kind, file, line, reason and text.
+    """Writes the rows that `ingest` rejected to a Parquet file: the kind, file, line, reason and text.
 
-    The rejected rows of an older file `before` are added to the new file, without repeating a row. Returns
-    the number of rows in the new file. The new file is written completely or not at all.
+    The rejected rows of an older file `before` are added to the new file, but no row is written twice.
+    Returns the number of rows in the new file. The new file is written completely or not at all.
     """
     rows = database.sql(
         "select 'review' as kind, * from rejected union all select 'metadata', * from rejected_metadata "

@@ -74,13 +74,13 @@ def ingest(
 
     Cold movies are movies that metadata describes, and that have too few reviews for training. If `cold`
     enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The table
-    `cold_reviews` holds the reviews of cold movies by kept reviewers. No other table holds cold movies or
-    reviews of cold movies, and the returned counts leave both out.
+    `cold_reviews` holds those reviews of cold movies whose reviewers are kept. No other table holds cold
+    movies or reviews of cold movies, and the returned counts leave both out.
 
     Args:
         database: an empty database that `work_database` opened.
         reviews: review files of any formats, and folders of feedback journals. If several reviews of a movie
-            by a reviewer have the latest time, the last one in the last file is kept.
+            by a reviewer have the latest time, the last such review in the last file is kept.
         metadata: metadata files. If several lines describe a movie, each column takes the first value that is
             not null. If `metadata` is empty, the function reads the MovieLens movie file in the folder of the
             review files, if such a file exists.
@@ -97,10 +97,10 @@ def ingest(
             same tables and counts.
 
     Raises:
-        SourceError: a file cannot be read, or a file ends too early.
+        SourceError: a file cannot be read; or a file ends too early.
         ConfigError: the setting `columns` names a column that a file does not have.
-        FilterError: the setting `where` is no valid SQL condition, or the SQL condition fails on the data.
-        DataError: no row can be used, or too few reviewers or movies are kept.
+        FilterError: the setting `where` is not a valid SQL condition; or the SQL condition fails on the data.
+        DataError: no row can be used; or too few reviewers or movies are kept.
     """
     started = time.perf_counter()
     reviews, journals = divided(reviews)

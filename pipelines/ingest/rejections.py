@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LENGTH_SHOWN = 100
 """The largest number of characters of a rejected row that a message shows."""
 _MOST = 0.5
-"""If more than this share of all rows is rejected, a message says why."""
+"""If more than this share of all rows is rejected, a message says why the rows were rejected."""
 _NAME_RATINGS = (
     "name the column of the ratings with --columns rating=NAME, or read the reviews as views with "
     "--columns rating="
@@ -40,8 +40,8 @@ def require_usable(database: duckdb.DuckDBPyConnection, sources: Sequence[Source
     """Checks that at least one row of the review files can be used, and warns if most rows were rejected.
 
     Raises:
-        DataError: the review files have no rows, or all rows are rejected; the message names the most common
-            reason.
+        DataError: the review files have no rows; or all rows are rejected, and the message names the most
+            common reason.
     """
     num_rejected, num_rows, why = _rejections(database, sources)
     if not num_rows:

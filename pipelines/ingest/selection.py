@@ -1,4 +1,4 @@
-"""Selects the reviews to keep: by day, latest review, SQL condition, and least number of reviews (k-core)."""
+"""Selects the reviews to keep by day, latest review, SQL condition and number of reviews (k-core)."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def latest_day() -> date:
 def _meaning_of_numbers(
     database: duckdb.DuckDBPyConnection, source: Source, file: int, time_format: str | None
 ) -> str | None:
-    """Returns the format of a file's times that are numbers; None if the file has no times to read.
+    """Returns the format of those times of a file that are numbers; None if the file has no times to read.
 
     The SQL file `staging/read_number_times` explains the formats of numbers.
     """

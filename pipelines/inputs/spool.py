@@ -43,8 +43,8 @@ class Given(NamedTuple):
 
 
 Input = Path | Given
-"""A source of reviews or metadata: the path that the user named, or a `Given` if the bytes of the source are
-in a file of another name."""
+"""A source of reviews or metadata: a path if the user named the file to read, or a `Given` if the bytes of
+the source are in a file of another name."""
 
 
 def file_of_input(given: Input) -> Path:

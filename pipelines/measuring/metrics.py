@@ -4,8 +4,8 @@ Metrics of ratings and of probabilities take arrays with one value for each revi
 the two arrays `hits` and `num_relevant`. The array `hits`, bool [num_reviewers, k], marks the relevant movies
 in each reviewer's top list, best movie first. The array `num_relevant`, int [num_reviewers], holds the number
 of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer. Metrics
-of whole top lists take the rows of the listed movies, int [num_reviewers, k], with -1 where a list has fewer
-than k movies.
+of all top lists together, such as coverage, take the rows of the listed movies, int [num_reviewers, k], with
+-1 where a list has fewer than k movies.
 """
 
 from __future__ import annotations
@@ -190,9 +190,9 @@ def novelty(top: NDArray[np.integer], num_reviews: NDArray[np.integer], num_revi
     """Measures the novelty of recommended movies as mean self-information in bits (Zhou et al. 2010).
 
     The self-information of a movie is `-log2(number of the movie's reviews / number of reviewers)`. Novelty
-    is the mean self-information over all movies of all top lists; a movie counts once for each list with the
-    movie. Novelty is 0 if all lists are empty. The self-information of a movie without reviews is computed as
-    if the movie had one review.
+    is the mean self-information over all movies of all top lists; a movie counts once for each list that
+    contains the movie. Novelty is 0 if all lists are empty. The self-information of a movie without reviews
+    is computed as if the movie had one review.
 
     Args:
         top: the rows of the listed movies, int [num_reviewers, k]; -1 where a list has fewer than k movies.

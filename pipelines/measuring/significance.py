@@ -1,6 +1,6 @@
 """Computes confidence intervals and significance tests from one number per reviewer.
 
-Samples are drawn of reviewers, and not of reviews, because reviews by the same reviewer are not independent.
+Reviewers are sampled, and not reviews, because reviews by the same reviewer are not independent.
 """
 
 from __future__ import annotations

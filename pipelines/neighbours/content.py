@@ -86,8 +86,8 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
     """Adds the metadata similarities in `content`, multiplied by `weight`, to a neighbour table.
 
-    A movie keeps its strongest neighbours: at most as many as the movie with the most neighbours has in
-    `table` or `content`.
+    A movie keeps only its strongest neighbours, at most n; here n is the largest number of neighbours of a
+    movie in `table` or `content`.
     """
     from scipy.sparse import vstack
 

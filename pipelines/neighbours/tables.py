@@ -92,9 +92,9 @@ def neighbour_kinds(reviews: Reviews, config: NeighboursConfig) -> list[Neighbou
     """Returns the kinds of neighbour tables that training tries in addition to the kind CO_REVIEWS.
 
     For data with many reviews, a linear model with a large penalty gives the best neighbour table. For data
-    with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table, with a larger
-    damping if movies have fewer reviews. If a catalogue is too large for the linear model, the local model of
-    `local_neighbours` is tried instead.
+    with few reviews, the method *damped* of `build_neighbours` gives the best neighbour table; the fewer
+    reviews the movies have, the larger is the best damping. If a catalogue is too large for the linear model,
+    the local model of `local_neighbours` is tried instead.
     """
     form, num_movies = "linear", reviews.num_movies
     factors: Sequence[float] = L2_FACTORS
@@ -124,11 +124,11 @@ def build_neighbours(
     movies is `shared / (mean + damping)`, where `mean` is the geometric mean of the movies' numbers of
     reviews. In the method damped, `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over
     all reviewers who reviewed both movies. In the method damped, all reviews weigh the same. A large damping
-    lowers the similarities of rarely reviewed movies, which are mostly chance, and favours popular movies.
-    The method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
-    `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods *linear*
-    and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more than
-    other reviews.
+    favours popular movies, because it lowers the similarities of rarely reviewed movies, which are mostly due
+    to chance. The method *successors* weighs how often and how soon reviewers reviewed a movie after another
+    movie, as `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods
+    *linear* and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more
+    than other reviews.
 
     Args:
         reviews: the training reviews.

@@ -129,7 +129,7 @@ def account_of_rows(accounting: Mapping[str, Any]) -> list[str]:
 
 
 def drawing(svg: str, caption: str = "", legend: Sequence[tuple[str, str]] = ()) -> str:
-    """Returns an SVG plot as an HTML figure with a caption; `legend` holds pairs of a colour and its text."""
+    """Returns an SVG plot as an HTML figure with a caption; `legend` holds pairs of colour and text."""
     chips = "".join(
         f'<span class="key"><span class="chip" style="background:{escape(color)}"></span>'
         f"{escape(text)}</span> "

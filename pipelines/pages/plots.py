@@ -154,7 +154,7 @@ def scatter(points: NDArray[np.floating], colors: Sequence[str], names: Sequence
 def keep_labels_apart(figure: Figure, axes: Axes) -> None:
     """Cuts long labels below a plot, and leaves out some labels, until no two labels overlap.
 
-    The labels are measured in a font that is at least as wide as the fonts of browsers.
+    The widths of labels are measured in a font that is at least as wide as the fonts of browsers.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.ticker import FixedLocator
