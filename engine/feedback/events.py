@@ -1,4 +1,4 @@
-"""Defines the kinds of feedback, the rating for which each kind stands, and the lines of the journal.
+"""Defines the kinds of feedback, the rating for which each kind stands, and the format of a journal line.
 
 A reviewer has at most one review of a movie, even after feedback of several kinds:
 
@@ -25,25 +25,27 @@ RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN = (
     *("hidden", "shown"),
 )
 _KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
-"""The kinds of feedback; "hidden" hides a movie from everybody, and "shown" shows a hidden movie again."""
+"""The kinds of feedback; the kind "hidden" hides a movie from one reviewer or from everybody, and the kind
+"shown" ends the hiding."""
 _LIKED = 0.75
-"""If the ratings are counts, feedback stands for a like if its position on the scale from 0 to 1 is at least
-this number."""
+"""The least position on the scale from 0 to 1 at which feedback stands for a like, in an index that was built
+from counts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Holds one line of the journal: what one reviewer did with one movie, or that a movie is hidden.
+    """Holds one line of the journal: what a reviewer did with a movie, or that a movie is hidden or shown.
 
     Attributes:
-        id: the id of the event; an event with the id of an earlier event is not written again.
+        id: the id of the event, by which a repeated event is recognised.
         time: the time of the event, in seconds since 1970 (Unix time).
         kind: the kind of feedback, such as "rating".
         movie_id: the id of the movie, which need not be in the index yet.
-        reviewer_id: the id of the reviewer; None if the event hides the movie from everybody, or shows the
-            movie again.
+        reviewer_id: the id of the reviewer; None if the event hides a movie from everybody or shows it to
+            everybody again.
         rating: the rating for which the event stands; None if the event does not become a review.
-        recommendation_id: the id of the list in which the client showed the movie, if the client gave the id.
+        recommendation_id: the id of the recommendation list in which the reviewer saw the movie; None if
+            unknown.
     """
 
     id: str
@@ -56,22 +58,22 @@ class Event:
 
     @property
     def is_review(self) -> bool:
-        """Tells whether the event can become a review of the index."""
+        """Tells whether the event can become a review in the index."""
         return self.kind in (RATING, CLICK, PURCHASE) or (self.kind == DISLIKE and self.rating is not None)
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns the kind, movie, reviewer and rating of the event; a repetition has the same values."""
+        """Returns the kind, movie, reviewer and rating of the event, which a repeated event has as well."""
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:
-        """Returns the event as one line of JSON, without the entries that are None."""
+        """Returns the event as one line of JSON; leaves out entries that are None."""
         entries = {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
         return json.dumps(entries).encode("ascii") + b"\n"
 
     @classmethod
     def of_line(cls, line: bytes) -> Event | None:
-        """Reads a line of the journal; returns None if the line is not a complete event."""
+        """Reads a line of the journal; returns None if the line does not hold a valid event."""
         try:
             values = json.loads(line)
             return cls(**values) if isinstance(values, dict) and _is_event(values) else None
@@ -85,7 +87,7 @@ _TEXT, _TEXT_OR_NONE, _NUMBER_OR_NONE = str, (str, NoneType), (float, int, NoneT
 
 
 def _is_event(values: dict[str, Any]) -> bool:
-    """Tells whether a JSON object has the entries of an event; must be fast, as every line is checked."""
+    """Tells whether a JSON object has the entries of an event; is fast, since each line is checked."""
     get = values.get
     kind, rating = get("kind"), get("rating")
     return (
@@ -112,7 +114,7 @@ class Scale:
             ratings.
         like_count: the least count that is a like, if the index was built from counts; otherwise None.
         places: the position on the scale, from 0 (lowest rating) to 1 (highest rating), of each kind of
-            feedback without a rating.
+            feedback that comes without a rating, such as a click.
     """
 
     levels: Floats
@@ -125,13 +127,12 @@ class Scale:
         return len(self.levels) > 0
 
     def rating_of(self, kind: str) -> float | None:
-        """Returns the rating for which a kind of feedback, such as a click, stands.
+        """Returns the rating for which a kind of feedback, such as a click, stands; None without ratings.
 
-        A setting gives the position of each kind of feedback on the scale: 0 is the lowest rating, and 1 is
-        the highest rating. The function returns the rating level nearest to the position of the kind of
-        feedback. If the index was built from counts, a position of 0.75 or more stands for the least count
-        that is a like. If the index was built from counts, a position below 0.75 stands for half of the least
-        count that is a like. If the index has no ratings, the function returns None.
+        The attribute `places` gives each kind of feedback a position on the scale from 0 (lowest rating) to 1
+        (highest rating). The function returns the rating level nearest to the position. In an index that was
+        built from counts, a position of 0.75 or more stands for the least count that is a like. In an index
+        that was built from counts, a lower position stands for half of the least count that is a like.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -142,13 +143,13 @@ class Scale:
         return self.nearest(low + place * (high - low))
 
     def nearest(self, rating: float | None) -> float | None:
-        """Returns the rating level nearest to a rating; returns counts and missing ratings unchanged."""
+        """Returns the rating level nearest to a rating; returns a count, or None, unchanged."""
         if rating is None or not self.is_rated or self.like_count is not None:
             return rating
         return round(float(self.levels[self.level_row(rating)]), 4)
 
     def fault_of(self, rating: float | None) -> str | None:
-        """Returns a sentence that says why a client's rating is unusable, or None if the rating is usable."""
+        """Says in a sentence why a rating from a client is unusable; returns None if the rating is usable."""
         if not self.is_rated:
             if rating is None:
                 return None
@@ -162,7 +163,7 @@ class Scale:
         return f"The rating must be {wanted}, as in the index, but {found}."
 
     def level_row(self, rating: float | None) -> int:
-        """Returns the position of the rating level nearest to a rating; 0 if the index has no ratings."""
+        """Returns the position, in `levels`, of the rating level nearest to a rating; 0 without ratings."""
         if rating is None or not self.is_rated:
             return 0
         if self.like_count is not None:

@@ -1,8 +1,8 @@
-"""Records which lists were shown to whom, in Parquet files that can be joined with clicks and purchases.
+"""Records which recommendation lists were shown to whom, in Parquet files for joins with clicks.
 
-A shown list is first appended to a file of JSON lines. From time to time, the JSON lines are converted to a
-Parquet file, which appears when it is complete. If a process is killed, the next process converts the JSON
-lines that the killed process left.
+A shown list is first appended, as a line of JSON, to a file. From time to time, such a file of JSON lines is
+converted to a Parquet file, which appears when the Parquet file is complete. If a process is killed, the next
+process that uses the folder converts the JSON lines that the killed process left.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from engine.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 MOST_LISTS = 20_000
-"""The number of recorded lists after which a Parquet file is written."""
+"""The number of recorded lists after which the lists are written to a Parquet file."""
 LONGEST_WAIT = 600.0
-"""The number of seconds after which a Parquet file is written even if few lists were recorded."""
+"""The number of seconds after which recorded lists are written to a Parquet file, even if there are few
+lists."""
 _SPOOL_ENDING = ".jsonl"
 _STATEMENT = """
     copy (
@@ -46,10 +47,10 @@ _STATEMENT = """
 
 
 class ExposureLog:
-    """Records shown lists in files of a folder; several processes may write to the same folder.
+    """Records shown recommendation lists in files of a folder, to which several processes may write.
 
     Args:
-        folder: the folder of the Parquet files; the folder is made if it does not exist.
+        folder: the folder of the Parquet files; a missing folder is made.
 
     Raises:
         ConfigError: the folder cannot be written to.
@@ -80,14 +81,13 @@ class ExposureLog:
         scores: Sequence[float],
         first_rank: int = 1,
     ) -> None:
-        """Records one list that is being sent to a client.
+        """Records a recommendation list that is being sent to a client.
 
         Args:
             facts: the values recommendation_id, index_name, arm, build, question and reviewer_id of the list.
             movie_ids: the ids of the listed movies, in the order of the list.
-            scores: the score of each listed movie, or the similarity of each movie in a list of similar
-                movies.
-            first_rank: the rank of the first movie, which is above 1 on later pages of a list.
+            scores: the score of each listed movie; in a list of similar movies, the similarity.
+            first_rank: the rank of the first movie; above 1 on the second page of a list and later pages.
         """
         now = time.time()
         line = {**facts, "time": now, "first_rank": first_rank, "movie_ids": movie_ids, "scores": scores}
@@ -104,32 +104,32 @@ class ExposureLog:
                 logger.warning("Cannot note exposures in %s: %s", self._folder, error.strerror or error)
 
     def rotate(self) -> None:
-        """Writes the recorded lists to a Parquet file if recording began `LONGEST_WAIT` seconds ago."""
+        """Writes recorded lists to a Parquet file if the file of JSON lines is `LONGEST_WAIT` seconds old."""
         with self._lock:
             if self._num_lists and time.time() - self._began >= LONGEST_WAIT:
                 self._finish()
 
     def close(self) -> None:
-        """Writes the lists that were recorded so far to a Parquet file."""
+        """Writes all recorded lists to a Parquet file."""
         with self._lock:
             self._finish()
         self._pool.shutdown(wait=True)
 
     def _open(self) -> None:
-        """Begins a new file of JSON lines, and locks the file as long as the file is in use."""
+        """Begins a new file of JSON lines; locks the file for as long as lines are appended."""
         name = f"exposures-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}{_SPOOL_ENDING}"
         path = self._folder / name
         self._handle = take_lock(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._path, self._num_lists, self._began = path, 0, time.time()
 
     def _finish(self) -> None:
-        """Converts the current file of JSON lines to a Parquet file, in another thread."""
+        """Lets another thread convert the current file of JSON lines to a Parquet file."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
             self._pool.submit(self._convert, self._path, handle)
 
     def _convert_leftovers(self) -> None:
-        """Converts the files of JSON lines that killed processes left to Parquet files."""
+        """Converts files of JSON lines, which killed processes left, to Parquet files."""
         for path in sorted(self._folder.glob(f"exposures-*{_SPOOL_ENDING}")):
             try:
                 handle = take_lock(path, os.O_RDONLY)
@@ -139,10 +139,10 @@ class ExposureLog:
                 self._convert(path, handle)
 
     def _convert(self, path: Path, handle: int) -> None:
-        """Converts a file of JSON lines to a Parquet file; removes the JSON lines, and releases their lock.
+        """Converts a file of JSON lines to a Parquet file, and removes and unlocks the file of JSON lines.
 
-        The Parquet file has the name of the file of JSON lines, with another ending. If the process is killed
-        before it removes the JSON lines, the next process writes the same Parquet file again.
+        The Parquet file has the name of the file of JSON lines, but another ending. If the process is killed
+        before the file of JSON lines is removed, the next process writes the same Parquet file once more.
         """
         import duckdb
 

@@ -1,7 +1,8 @@
-"""Lets answers use fresh feedback, which came after the build of the index: new reviews and hidden movies.
+"""Lets answers use fresh feedback: reviews and hidden movies that came after the build of the index.
 
-No model is trained: fresh reviews are added to the reviewer's history, from which every score is computed.
-The answers are the same as the answers after the feedback was added with `engine add-reviews`.
+No model is trained: fresh reviews are added to a reviewer's history, from which all scores of the reviewer
+are computed. The answers are the answers that the index would give after `engine add-reviews` has added the
+feedback.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NO_ROWS: Rows = np.zeros(0, dtype=np.int64)
 
 
 class FreshReview(NamedTuple):
-    """Holds a review that came as feedback after the build of the index."""
+    """Holds a fresh review, which came as feedback after the build of the index."""
 
     kind: str
     level_row: int
@@ -32,14 +33,14 @@ class FreshReview(NamedTuple):
 
 
 class DatedHistory(NamedTuple):
-    """Holds a reviewer's history, oldest review first, and the time of each review in unix seconds."""
+    """Holds a reviewer's history, the oldest review first, and the time of each review (Unix time)."""
 
     history: History
     times: NDArray[np.int64]
 
 
 def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
-    """Returns the one of a reviewer's two reviews of a movie that is kept; the review `then` is later."""
+    """Returns the review that counts if a reviewer has reviewed a movie twice; `then` is the later review."""
     if first is None:
         return then
     if then.kind == CLICK or (then.kind == PURCHASE and then.level_row <= first.level_row):
@@ -48,16 +49,15 @@ def outcome_of(first: FreshReview | None, then: FreshReview) -> FreshReview:
 
 
 class Feedback:
-    """Holds the fresh feedback, which the build of an index does not contain, and all hidden movies.
+    """Holds fresh feedback (feedback that came after the build of the index) and all hidden movies.
 
     Args:
         hidden: the hidden movies that the build of the index holds.
-        reviewers: maps the ids of reviewers to rows.
-        movies: maps the ids of movies to rows.
+        reviewers: the table of reviewer ids and their rows.
+        movies: the table of movie ids and their rows.
         histories: the histories of the reviewers in the build.
-        times: the time of each review in `histories`, int [num_reviews], in unix seconds.
-        make_scale: a function that returns the rating scale of the build; called when the scale is first
-            needed.
+        times: the time of each review in `histories`, int [num_reviews], in seconds since 1970 (Unix time).
+        make_scale: a function that returns the rating scale of the build.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Feedback:
         self.hidden = hidden
         self._make_scale = make_scale
         self.num_fresh = 0
-        """The number of events in the journal that came after the build of the index."""
+        """The number of events that were appended to the journal after the build of the index."""
         self._reviewers, self._movies = reviewers, movies
         self._histories, self._times = histories, times
         self._reviews: dict[str, dict[int, FreshReview]] = {}
@@ -85,12 +85,12 @@ class Feedback:
         return self._make_scale()
 
     def follow(self, tail: Tail) -> None:
-        """Begins to read a journal, through a `Tail` that starts after the events that the build contains."""
+        """Starts reading a journal through `tail`, which begins after the events in the build."""
         self._tail = tail
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Reads the events appended to the journal since the last call; is fast if nothing was appended.
+        """Reads the events that were appended to the journal since the last call; is fast without new events.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -122,13 +122,13 @@ class Feedback:
 
     @property
     def hidden_rows(self) -> Rows:
-        """Returns the rows of the movies that are hidden from everybody, int64, ascending."""
+        """Returns the rows of the movies that are hidden from everybody: int64, ascending."""
         if self._hidden_rows is None:
             self._hidden_rows = self._rows(self.hidden.movies)
         return self._hidden_rows
 
     def hidden_for(self, reviewer_id: str) -> Rows:
-        """Returns the rows of the movies that are hidden from one reviewer, int64, ascending."""
+        """Returns the rows of the movies that are hidden from one reviewer alone: int64, ascending."""
         return self._rows(self.hidden.by_reviewer.get(reviewer_id, ()))
 
     def _rows(self, ids: set[str] | tuple[()]) -> Rows:
@@ -138,13 +138,13 @@ class Feedback:
         return np.sort(rows[rows >= 0])
 
     def knows(self, reviewer_id: str) -> bool:
-        """Tells whether a reviewer has a fresh review, one that came after the build of the index."""
+        """Tells whether a reviewer has a fresh review, which came after the build of the index."""
         return reviewer_id in self._reviews
 
     def history(self, reviewer_id: str) -> DatedHistory | None:
-        """Returns a reviewer's history with the fresh reviews, or None if the reviewer has no fresh review.
+        """Returns a reviewer's history with fresh reviews; None if the reviewer has no fresh review.
 
-        A fresh review that is older than the review of the same movie in the build is left out.
+        If the build has a later review of the same movie, the fresh review is left out.
         """
         fresh = self._reviews.get(reviewer_id)
         if not fresh:
@@ -169,7 +169,7 @@ class Feedback:
         return DatedHistory(history, when[order])
 
     def whole_history(self, reviewer_id: str) -> DatedHistory:
-        """Returns a reviewer's history, including fresh reviews; an unknown reviewer has an empty history."""
+        """Returns a reviewer's history with fresh reviews; an unknown reviewer has an empty history."""
         fresh = self.history(reviewer_id)
         if fresh is not None:
             return fresh
@@ -177,19 +177,19 @@ class Feedback:
         return DatedHistory(History(movie_rows, level_rows), times)
 
     def hidden_by_row(self) -> dict[int, Rows]:
-        """Maps the row of each reviewer for whom movies are hidden to the rows of these movies."""
+        """Returns the rows of the movies that are hidden from single reviewers, by row of the reviewer."""
         rows = {self._reviewers.row(one): self.hidden_for(one) for one in self.hidden.by_reviewer}
         return {row: hidden for row, hidden in rows.items() if row is not None and len(hidden)}
 
     def has_seen(self, movie_rows: Rows) -> set[str]:
-        """Returns the ids of the reviewers who freshly reviewed, or hide, one or more of the given movies."""
+        """Returns the ids of reviewers who, since the build, have reviewed or hidden one of the movies."""
         wanted = set(movie_rows.tolist())
         seen = {one for one, reviews in self._reviews.items() if not wanted.isdisjoint(reviews)}
         ids = set(self._movies.ids(sorted(wanted)))
         return seen | {one for one, hidden in self.hidden.by_reviewer.items() if not ids.isdisjoint(hidden)}
 
     def _taken_in(self, reviewer_id: str) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-        """Returns the movies, rating levels and times of a reviewer's reviews that the build contains."""
+        """Returns the movies, rating levels and times of the reviews by a reviewer in the build."""
         row = self._reviewers.row(reviewer_id)
         if row is None:
             return np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64)

@@ -13,12 +13,11 @@ from engine.feedback.events import DISLIKE, HIDDEN, SHOWN, Event
 
 
 class HiddenMovies:
-    """Holds the ids of the movies that are hidden from everybody, and of the movies hidden from one reviewer.
+    """Holds the ids of movies that are hidden from everybody, and of movies hidden from one reviewer.
 
     Attributes:
         movies: the ids of the movies that are hidden from everybody.
-        by_reviewer: the ids of the movies that are hidden from a single reviewer; the keys are the ids of
-            reviewers.
+        by_reviewer: maps the id of a reviewer to the ids of the movies that are hidden from this reviewer.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class HiddenMovies:
 
     @classmethod
     def of_build(cls, artifact: Artifact) -> HiddenMovies:
-        """Reads the hidden movies from a build of an index.
+        """Reads which movies a build of an index hides.
 
         Raises:
             ArtifactCorruptError: the file of hidden movies is damaged.
@@ -57,14 +56,14 @@ class HiddenMovies:
     __hash__ = None  # type: ignore[assignment]
 
     def to_json(self) -> str:
-        """Returns the hidden movies as JSON text, for the file of hidden movies in a build."""
+        """Returns the hidden movies as JSON text, the content of the file `HIDDEN_FILE` of a build."""
         by_reviewer = {name: sorted(ids) for name, ids in sorted(self.by_reviewer.items())}
         return json.dumps({"movies": sorted(self.movies), "by_reviewer": by_reviewer}) + "\n"
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Hides movies and shows movies again, in the order of the events; ignores events of other kinds.
+        """Applies events that hide movies or show movies again, in order; ignores events of other kinds.
 
-        In an index without ratings, a dislike hides the disliked movie from the reviewer.
+        In an index without ratings, a dislike hides the movie from the reviewer.
         """
         for event in events:
             hides = event.kind == HIDDEN or (event.kind == DISLIKE and not event.is_review)

@@ -6,7 +6,7 @@
     `- 3f9a01bc-000002.jsonl      the newest segment, to which lines are appended
 
 A line that a killed process left incomplete is counted and skipped. The module `engine/feedback/writing.py`
-appends lines to the journal.
+appends the lines of the journal.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from engine.feedback.events import Event
 _SEGMENT = re.compile(r"([0-9a-f]{8})-(\d{6})\.jsonl")
 _LOCK = ".lock"
 _BLOCK = 1 << 20
-"""The number of bytes of a file of the journal that are read at once."""
+"""The number of bytes of the journal that are read in one step."""
 
 
 class Position(NamedTuple):
-    """Holds a position in a journal: after the first `size` bytes of the segment (file) number `number`."""
+    """Holds a position in a journal: after the first `size` bytes of the segment (file) with a number."""
 
     token: str
     number: int
@@ -38,33 +38,33 @@ class Position(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Holds some events of a journal, and the number of incomplete lines that were found among the events."""
+    """Holds events of a journal, and the number of incomplete lines among the events."""
 
     events: list[Event]
     num_torn: int
 
 
 def journal_of(index: Path) -> Journal:
-    """Returns the journal of an index directory; the folder of the journal need not exist yet."""
+    """Returns the journal in an index directory; the journal need not exist yet."""
     return Journal(index / JOURNAL_FOLDER)
 
 
 class Journal:
-    """Reads, and locks for writing, the journal in a folder; the folder need not exist yet."""
+    """Reads and locks the journal in a folder; the folder need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def is_there(self) -> bool:
-        """Tells whether the folder of the journal holds a segment (a file) of a journal."""
+        """Tells whether the folder of the journal holds a segment (a file of the journal)."""
         return bool(self.segments())
 
     def segments(self) -> list[Position]:
-        """Returns the end position of each segment (file) of the journal, the oldest segment first.
+        """Returns the end position of each segment (file of the journal), the oldest segment first.
 
         Raises:
-            ArtifactError: the folder cannot be read, or holds the segments of two journals.
+            ArtifactError: the folder cannot be read; the folder holds segments of two journals.
         """
         try:
             found = [(_SEGMENT.fullmatch(entry.name), entry) for entry in os.scandir(self.folder)]
@@ -83,13 +83,11 @@ class Journal:
         return ends
 
     def path_of(self, token: str, number: int) -> Path:
-        """Returns the path of a segment (file) of the journal."""
+        """Returns the path of a segment (file of the journal)."""
         return self.folder / f"{token}-{number:06}.jsonl"
 
     def end(self) -> Position | None:
-        """Waits until the whole journal is on disk; returns the position of the end of the journal.
-
-        Returns None if the journal is empty.
+        """Waits until the whole journal is on disk; returns the end position, or None for an empty journal.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -107,10 +105,10 @@ class Journal:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Prevents other processes from appending to the journal during a `with` statement.
+        """Keeps other processes from appending to the journal during a `with` statement.
 
         Raises:
-            ArtifactError: the lock cannot be taken.
+            ArtifactError: the lock file cannot be opened or locked.
         """
         try:
             handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -127,10 +125,10 @@ class Journal:
             os.close(handle)
 
     def parts(self, begin: Position | None = None, end: Position | None = None) -> Iterator[Found]:
-        """Yields the events between two positions of the journal, about a megabyte at a time.
+        """Yields the events between two positions of the journal, in parts of about a megabyte.
 
-        If `begin` is None or a position in another journal, reading starts at the beginning of the journal.
-        If `end` is None, reading ends at the end of the journal.
+        If `begin` is None or belongs to another journal, reading starts at the beginning of the journal. If
+        `end` is None, reading ends at the end of the journal.
         """
         tail = Tail(self, begin)
         for segment in self.segments():
@@ -141,18 +139,18 @@ class Journal:
                 yield from tail.read_segment(segment, limit)
 
     def fault(self, what: str, error: OSError) -> ArtifactError:
-        """Makes the error for a failure of the system; `what` is "read", "locked" or "written"."""
+        """Makes the error for an `OSError`; `what` is "read", "locked" or "written"."""
         reason = (error.strerror or str(error)).lower()
         return ArtifactError(f"The journal {self.folder} cannot be {what}: {reason}")
 
 
 class Tail:
-    """Reads a journal to the end; each later reading continues where the previous reading ended.
+    """Reads a journal to its end, and reads later what was appended meanwhile.
 
     Args:
         journal: the journal to read.
-        begin: the position at which reading begins; None, or a position in another journal, means the
-            beginning of `journal`.
+        begin: the position at which reading begins; reading begins at the start of the journal if `begin` is
+            None or belongs to another journal.
     """
 
     def __init__(self, journal: Journal, begin: Position | None = None) -> None:
@@ -161,10 +159,10 @@ class Tail:
         self.position = None if begin is None else self._nearest(begin)
 
     def _nearest(self, begin: Position) -> Position | None:
-        """Returns `begin` if the journal still has that position, or else the start of the next segment.
+        """Returns `begin` if the journal has this position, otherwise the start of the next segment.
 
-        If the segment of `begin` is shorter than `begin.size`, the segment was replaced, and is read from its
-        start.
+        If the segment of `begin` is now shorter than `begin.size`, the segment was replaced, so reading
+        begins at its start.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -179,7 +177,7 @@ class Tail:
         self.close()
 
     def close(self) -> None:
-        """Closes the segment (file) of the journal that is being read."""
+        """Closes the open segment (file of the journal)."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -211,14 +209,14 @@ class Tail:
             self.position = successor
 
     def read_segment(self, segment: Position, limit: int) -> Iterator[Found]:
-        """Yields the events of one segment up to the byte `limit`; skips events that were read before."""
+        """Yields the events of one segment up to the byte `limit`; skips events that were read already."""
         self.close()
         if self.position is None or self.position[:2] != segment[:2]:
             self.position = segment._replace(size=0)
         yield from self._lines(limit, is_whole=True)
 
     def _lines(self, limit: int | None, *, is_whole: bool) -> Iterator[Found]:
-        """Yields the unread events of the segment; `is_whole` means that no more lines will be appended."""
+        """Yields the unread events of the open segment; if `is_whole`, no process appends to the segment."""
         assert self.position is not None
         rest = b""
         while data := self._bytes(len(rest), limit):
@@ -260,7 +258,7 @@ def _found(lines: bytes) -> Found:
 
 
 def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Returns the manifest section with the position up to which a build contains a journal's events."""
+    """Returns the manifest section that says up to which position a build contains a journal's events."""
     return {**position._asdict(), "lines": dict(counts)}
 
 

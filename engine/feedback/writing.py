@@ -1,6 +1,6 @@
-"""Appends feedback to a journal; each event is written once, and is on disk before it is confirmed.
+"""Appends feedback to a journal, each event only once; confirms an event when it is on disk.
 
-Several processes may append to one journal at the same time. A lock prevents the lines of two processes from
+Several processes may append to one journal. A lock on the journal keeps the lines of two processes from
 mixing.
 """
 
@@ -16,15 +16,17 @@ from engine.feedback.events import Event
 from engine.feedback.journal import Journal, Position, Tail
 
 SEGMENT_SIZE = 64 << 20
-"""The size of a segment (a file of the journal), in bytes, at which later events go into a new segment."""
+"""The size of a segment (file of the journal), in bytes, from which on further events go into a new
+segment."""
 REMEMBERED = 100_000
-"""The least number of the latest events among which a repeated event is recognised by its id."""
+"""The least number of latest events that are searched for the id of a new event, to recognise a repeated
+event."""
 _BYTES_OF_AN_EVENT = 200
-"""The approximate number of bytes in a line of the journal."""
+"""The approximate number of bytes in one line of the journal."""
 
 
 class RepeatedIdError(Exception):
-    """An event has the id of an earlier event, but another content than the earlier event."""
+    """Two events have the same id, but different contents."""
 
     def __init__(self, event: Event) -> None:
         super().__init__(
@@ -33,7 +35,7 @@ class RepeatedIdError(Exception):
 
 
 class JournalWriter:
-    """Appends events to a journal for one process; other processes may append to the journal as well."""
+    """Appends the events that one process receives to a journal, to which other processes append as well."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -42,7 +44,7 @@ class JournalWriter:
         self._failed = False
 
     def prepare(self) -> None:
-        """Reads the ids of the latest events, so that the first call of `write` is fast.
+        """Reads the ids of the latest events in advance, so that the first call of `write` is fast.
 
         Raises:
             ArtifactError: the journal cannot be read.
@@ -50,17 +52,17 @@ class JournalWriter:
         self._learn()
 
     def write(self, requests: Sequence[Sequence[Event]]) -> list[list[bool] | RepeatedIdError]:
-        """Appends the events of several requests to the journal; returns when all events are on disk.
+        """Appends the events of several requests to the journal; returns when the events are on disk.
 
         An event with the id of an earlier event is not appended again.
 
         Returns:
-            A list for each request, which tells for each event of the request whether the event was appended
-            now; or a RepeatedIdError, in which case none of the request's events was appended.
+            For each request, a list that says of each event whether the event was appended; or a
+            RepeatedIdError if none of the request's events was appended.
 
         Raises:
-            ArtifactError: the journal cannot be written. Some of the events may be in the journal
-                nevertheless; a client that sends the same events again with the same ids adds nothing twice.
+            ArtifactError: the journal cannot be written to. After an ArtifactError, some events may be in the
+                journal; a client can send all events again with the same ids, since no id is appended twice.
         """
         try:
             self._journal.folder.mkdir(exist_ok=True)
@@ -87,7 +89,7 @@ class JournalWriter:
         return outcomes
 
     def _new_of(self, events: Sequence[Event]) -> list[bool]:
-        """Tells which of the events are new to the journal, and remembers the ids of all events.
+        """Tells for each event whether the journal lacks the event, and remembers the ids of the events.
 
         Raises:
             RepeatedIdError: an event has the id of an earlier event, but another content.
@@ -104,7 +106,7 @@ class JournalWriter:
         return new
 
     def _learn(self) -> None:
-        """Reads the ids of events that other processes appended; the first call reads the latest ids."""
+        """Reads the ids of the events since the last call; the first call reads the latest ids."""
         if self._tail is None:
             self._tail = Tail(self._journal, self._first_remembered())
         for event in self._tail.read().events:
@@ -113,7 +115,7 @@ class JournalWriter:
             self._known.popitem(last=False)
 
     def _first_remembered(self) -> Position | None:
-        """Returns a position after which the journal holds about `REMEMBERED` events; None for the start."""
+        """Returns a position before the last `REMEMBERED` events, approximately; None for the start."""
         left = REMEMBERED * _BYTES_OF_AN_EVENT
         for segment in reversed(self._journal.segments()):
             if segment.size >= left:
@@ -122,10 +124,10 @@ class JournalWriter:
         return None
 
     def _append(self, data: bytes) -> None:
-        """Appends lines to the journal, and waits until the lines are on disk; the caller holds the lock.
+        """Appends lines to the journal and waits until they are on disk; the caller must hold the lock.
 
         Raises:
-            ArtifactError: the lines cannot be written.
+            ArtifactError: the journal cannot be written to.
         """
         segments = self._journal.segments()
         last = segments[-1] if segments else Position(secrets.token_hex(4), 0, SEGMENT_SIZE)
@@ -153,6 +155,6 @@ class JournalWriter:
             raise self._journal.fault("written", error) from error
 
     def _forget(self) -> None:
-        """Forgets all ids after a failure, so that the next call reads the ids from the journal again."""
+        """Forgets all ids after a failure, so that the next call reads the ids from the journal once more."""
         self._known.clear()
         self._tail = None
