@@ -1,9 +1,9 @@
-"""Makes the top lists of very many reviewers as arrays of rows and scores, to be written to files.
+"""Makes the top lists of very many reviewers as columns (arrays of rows and scores) for output files.
 
-The lists of a batch of reviewers are made together, unless an option other than `all_variants` is set. If an
-option other than `all_variants` is set, `ListMaker` makes the lists one by one. If a list that was made
-together with others would hold fewer than k movies, `ListMaker` makes the list again. Lists that are made
-together hold the same movies as lists that are made one by one.
+If no option but `all_variants` is set, the lists of many reviewers are made together, which is fast. If
+another option is set, `ListMaker` makes the lists one by one. If a list that was made together with others
+holds fewer than k movies, `ListMaker` makes that list again. A list holds the same movies whether it was made
+together with others or alone.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from engine.search.top_lists import TopLists, top_lists
 
 
 class ListColumns(NamedTuple):
-    """Holds the top lists of several reviewers as columns, in which each listed movie has one value."""
+    """Holds the top lists of several reviewers as columns (arrays with one value for each listed movie)."""
 
     places: Rows
-    """For each listed movie, the position of the list's reviewer among all reviewers asked for, int64 [num],
-    ascending."""
+    """int64 [num], ascending: for each listed movie, the position of the list's reviewer among the reviewers
+    of all lists."""
     ranks: NDArray[np.int32]
-    """The rank of each listed movie in the movie's list, int32 [num], counted from 1."""
+    """int32 [num]: the rank of each listed movie in its list, counted from 1."""
     movie_rows: Rows
-    """The row of each listed movie, int64 [num]."""
+    """int64 [num]: the row of each listed movie in the index."""
     scores: Floats
-    """The score of each listed movie, float32 [num]."""
+    """float32 [num]: the score of each listed movie."""
     relevance: Floats
-    """The relevance of each listed movie, float32 [num]; the relevance is the score without the chance of a
-    like."""
+    """float32 [num]: the relevance of each listed movie, which is the part of the score without the chance of
+    a like."""
     predicted_ratings: Floats | None
-    """The predicted rating of each listed movie, in stars, float32 [num]; None if the data has no ratings."""
+    """float32 [num]: the predicted rating of each listed movie, in stars; None if the data has no ratings."""
     like_probabilities: Floats | None
-    """The chance that the reviewer likes each listed movie, 0 to 1, float32 [num]; None if the data has no
-    ratings."""
+    """float32 [num]: the chance, from 0 to 1, that the reviewer likes each listed movie; None if the data has
+    no ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Selects listed movies from every column; `chosen` holds positions, or marks movies (bool [num])."""
+        """Returns the values of some listed movies; `chosen` holds their positions, or marks the movies."""
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 
     @classmethod
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
-        """Concatenates the `ListColumns` in `parts`, of which there is at least one, column by column.
+        """Joins several `ListColumns`, at least one, column by column.
 
-        The argument `lengths` holds the number of reviewers in each of `parts`. To number the reviewers
-        across all `parts`, the number of reviewers in all earlier parts is added to the `places` of each
-        part.
+        The argument `lengths` holds the number of reviewers of each item of `parts`. The positions in
+        `places` are raised by the number of reviewers of all earlier parts, so that all reviewers are
+        numbered in one sequence.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]
@@ -67,12 +67,12 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes the top lists of reviewers of the index, as columns.
+    """Makes the top lists of reviewers in the index, as columns.
 
     Args:
-        source: finds the candidates of the lists.
-        lists: makes the lists that cannot be made together, one by one.
-        hidden: maps the row of each reviewer for whom movies are hidden to the rows of these movies.
+        source: finds candidates, the movies from which a list is chosen.
+        lists: makes lists one by one, if lists cannot be made together.
+        hidden: maps the row of a reviewer to the rows of the movies that are hidden from this reviewer.
     """
 
     def __init__(
@@ -93,10 +93,11 @@ class ColumnMaker:
             self._of_films = _FilmSource(source, lists.variants.most_reviewed(counts))
 
     def make(self, reviewer_rows: Rows, k: int, options: ListOptions) -> ListColumns:
-        """Makes the lists of the given reviewers; ignores the options `because` and `show_variants`.
+        """Makes the top lists of the given reviewers; ignores the options `because` and `show_variants`.
 
         Raises:
-            EngineError: `k` or an option is wrong; the docstring of `ListMaker.make` lists the errors.
+            EngineError: `k` or an option is wrong; the docstring of `ListMaker.make` says which errors can
+                occur.
         """
         check_k(k)
         options = replace(options, because=False, show_variants=False)
@@ -151,7 +152,7 @@ class ColumnMaker:
 
 
 class _OpenSource(CandidateSource):
-    """Leaves hidden movies out of the candidates; `hidden_rows`, int64 [num], ascending, are their rows."""
+    """Finds candidates without hidden movies; `hidden_rows`, int64 [num], ascending, names these movies."""
 
     def __init__(self, source: CandidateSource, hidden_rows: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)
@@ -165,7 +166,7 @@ class _OpenSource(CandidateSource):
 
 
 class _FilmSource(CandidateSource):
-    """Replaces each candidate by the most reviewed variant of its film, and removes films already seen."""
+    """Replaces a candidate by the most reviewed variant of the candidate's film; leaves out seen films."""
 
     def __init__(self, source: CandidateSource, films: Rows) -> None:
         super().__init__(source.model, source.index, source.num_candidates)

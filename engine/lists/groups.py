@@ -1,8 +1,9 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
-The scores of different members have different scales, so a plain mean would follow the member whose scores
-vary most. To give all members the same influence, each member's scores of the unseen candidates are
-normalised to mean 0 and standard deviation 1. The options of a list do not influence the normalisation.
+The scores of different members have different spreads, so a mean of the scores would follow the member whose
+scores vary most. Each member's scores of the unseen candidates are therefore normalised to mean 0 and
+standard deviation 1, which gives all members the same influence. The options of a list, such as `--where`, do
+not change the normalisation.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from engine.model.values import Reviewer, Scores
 from engine.questions.arguments import ListOptions
 
 STRATEGIES = ("average", "least-misery")
-"""The ways to compute a group's score of a movie: the mean or the lowest of the members' scores (O'Connor et
-al. 2001)."""
+"""The ways to compute a group's score of a movie: "average", the mean of the members' scores; "least-misery",
+the lowest of the members' scores (O'Connor et al. 2001)."""
 
 
 class Group(Recipient):
-    """Scores movies for a group of reviewers; a movie that any member has seen counts as seen.
+    """Scores movies for a group of reviewers; a movie that one member has seen counts as seen.
 
     Args:
-        members: the vectors and histories of the members; the keys are the ids of the members.
-        strategy: one of `STRATEGIES`.
+        members: maps the id of each member to the member's vectors and history.
+        strategy: how the scores of the members are combined; one of `STRATEGIES`.
 
     Raises:
-        ConfigError: the group has no member, or the strategy is not one of `STRATEGIES`.
+        ConfigError: the group has no member; the strategy is not one of `STRATEGIES`.
     """
 
     def __init__(self, lists: ListMaker, members: Mapping[str, Reviewer], strategy: str) -> None:
@@ -55,7 +56,7 @@ class Group(Recipient):
         self._spreads = np.where(spreads > 0, spreads, 1.0)
 
     def candidates(self, k: int, *, include_seen: bool = False) -> Rows:
-        """Returns the rows of all members' candidates (int64, ascending), by default without movies seen."""
+        """Returns the rows of all members' candidates, int64, ascending; by default without seen movies."""
         sides = [member.reviewer for member in self._members]
         found = np.unique(np.concatenate(self._source.find(sides, k, include_seen=include_seen)))
         return found if include_seen else np.setdiff1d(found, self.seen_rows, assume_unique=True)
@@ -63,9 +64,9 @@ class Group(Recipient):
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores the given movies for the group, according to the group's strategy.
 
-        With the strategy "average", the chance of each rating level is the mean of the members' chances. With
-        the strategy "least-misery", the chances of rating levels are copied from the member whose predicted
-        rating of the movie is lowest.
+        With "average", the chance of each rating level is the mean of the members' chances. With
+        "least-misery", the chances of the rating levels are those of the member whose predicted rating is
+        lowest.
         """
         parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
@@ -80,11 +81,10 @@ class Group(Recipient):
         return Scores(score, relevance, chances[lowest, np.arange(len(movie_rows))])
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds the reviews that add most to the group's score of each movie.
+        """Finds the reviews of members that add most to the group's score of each movie.
 
-        With the strategy "average", the reviews of every member can be reasons. With the strategy
-        "least-misery", only the reviews of the member with the lowest normalised score of the movie can be
-        reasons.
+        With "average", a review of any member can be a reason. With "least-misery", only a review of the
+        member whose normalised score of the movie is lowest can be a reason.
         """
         normalised = self._normalised([member.scores(movie_rows).score for member in self._members])
         share = np.full(normalised.shape, 1.0 / len(self._members))
@@ -105,7 +105,7 @@ class Group(Recipient):
         ]
 
     def predictions(self, movie_rows: Rows) -> list[tuple[MemberPrediction, ...]]:
-        """Predicts each member's rating and chance of a like, for each movie in `movie_rows`."""
+        """Predicts, for each of the given movies, the rating and the chance of a like of each member."""
         columns = []
         for reviewer_id, member in zip(self._ids, self._members, strict=True):
             chances = member.scores(movie_rows).probabilities
@@ -122,7 +122,7 @@ class Group(Recipient):
         return list(zip(*columns, strict=True))
 
     def _normalised(self, scores: Sequence[Floats]) -> Doubles:
-        """Subtracts each member's mean score from the member's scores, and divides by the standard deviation.
+        """Subtracts each member's mean from the member's scores; divides by the standard deviation.
 
         Returns:
             The normalised scores, float64 [num_members, num_movies].
@@ -131,10 +131,11 @@ class Group(Recipient):
         return normalised
 
     def _combined(self, values: Doubles) -> Floats:
-        """Returns the mean or the minimum of the members' values of each movie, float32 [num_movies].
+        """Returns the mean or the minimum of the members' values for each movie: float32 [num_movies].
 
         Args:
-            values: float64 [num_members, num_movies], a value of each member for each movie.
+            values: float64 [num_members, num_movies], the value of each member for each movie, such as a
+                normalised score.
         """
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)
@@ -143,11 +144,11 @@ class Group(Recipient):
 def group_list(
     lists: ListMaker, members: Mapping[str, Reviewer], strategy: str, k: int, options: ListOptions
 ) -> TopList:
-    """Makes the top list of a group; each listed movie holds the rating predicted for each member.
+    """Makes the top list of a group; each listed movie says the predicted rating of each member.
 
     Raises:
-        EngineError: the group has no member, or an argument is wrong; the docstring of `ListMaker.make` lists
-            the errors.
+        EngineError: the group has no member; an argument is wrong (the docstring of `ListMaker.make` says
+            which errors can occur).
     """
     group = Group(lists, members, strategy)
     top = lists.make_for(group, group.candidates(k, include_seen=options.include_seen), k, options)
@@ -159,9 +160,9 @@ def group_list(
 
 
 def _strongest(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Merges reasons that name the same reviewed movie into one reason, and adds up the contributions.
+    """Merges reasons that name the same movie into one reason, whose contribution is the sum.
 
-    At most `MOST_REASONS` reasons are returned, the reasons with the largest contributions.
+    At most `MOST_REASONS` reasons are returned: the reasons with the largest contributions.
     """
     by_movie: dict[str, Reason] = {}
     for reason in reasons:

@@ -1,4 +1,4 @@
-"""Makes top lists: finds candidates, removes excluded movies, and keeps the movies of highest score."""
+"""Makes top lists: finds candidates, leaves out excluded movies, and keeps the movies of highest score."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from engine.search.filtered import FilteredSource
 
 _BATCH = 256
-"""The number of reviewers whose candidates are searched for at once."""
+"""The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
-"""The least share of movies that are not hidden, as assumed by the search for candidates, so that the number
-of candidates stays limited even if more movies are hidden."""
+"""The least share of movies that the search for candidates takes to be visible (not hidden), which limits the
+number of candidates if nearly all movies are hidden."""
 
 logger = logging.getLogger(__name__)
 
 
 class RatedFields(TypedDict, total=False):
-    """Holds the fields of an answer that describe a predicted rating; is empty if the data has no ratings."""
+    """Holds the fields of an answer that describe a predicted rating; empty if the data has no ratings."""
 
     predicted_rating: float
     median_rating: float
@@ -45,33 +45,34 @@ class RatedFields(TypedDict, total=False):
 
 
 class _Pool(NamedTuple):
-    """Holds the movies from which a list is chosen: the allowed movies that have the highest scores."""
+    """Holds the movies from which the movies of a list are chosen: the allowed movies of highest score."""
 
     rows: Rows
-    """The rows of the chosen movies, int64 [num], highest score first, and by row among equal scores."""
+    """int64 [num]: the rows of the movies, the highest score first; movies of equal score are ordered by
+    row."""
     scores: Scores
     num_open: int
-    """The number of movies that meet all conditions of the list, except the condition on the predicted
-    rating."""
+    """The number of movies that the list may hold if its condition `min_rating` on the predicted rating is
+    ignored."""
     best_rating: float | None
-    """The highest predicted rating among the `num_open` movies; None if the list has no condition on the
-    predicted rating."""
+    """The highest predicted rating among the `num_open` movies; None without the condition `min_rating`."""
 
 
 class ListMaker:
-    """Makes top lists for recipients of any kind: a reviewer, a newcomer, a group, or an unknown reviewer.
+    """Makes top lists for any recipient: a reviewer, a newcomer, a group, or an unknown reviewer.
 
     Args:
-        model: the model that scores movies.
-        candidates: finds candidates, the movies worth a full score.
-        movies: maps movie ids to rows.
-        cards: holds the fields of each movie that answers show.
+        model: the model that scores movies. candidates: finds candidates, the movies from which a list is
+        chosen.
+        movies: the table of movie ids and their rows.
+        cards: holds the fields, such as the title, that answers show of each movie.
         matching_rows: a function that returns the rows of the movies that meet an SQL condition, int64,
             ascending.
-        variants: says which movies are variants of the same film.
+        variants: says which movies are variants of one film.
         movie_counts: the number of reviews of each movie, int [num_movies].
-        cold: marks the movies that have no reviews and are known by metadata alone, bool [num_movies].
-        hidden_rows: a function that returns the rows of the movies that no list may hold, int64, ascending.
+        cold: bool [num_movies], True for a movie that has no reviews and is known by its metadata alone.
+        hidden_rows: a function that returns the rows of the movies that are hidden from everybody, int64,
+            ascending.
         filtered: finds candidates that meet an SQL condition; None if the vector index cannot check
             conditions.
     """
@@ -103,10 +104,10 @@ class ListMaker:
     def make(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes the top list of each reviewer, highest score first; equal scores are ordered by movie id.
 
-        A top list holds fewer than k movies only if fewer than k movies meet the conditions of the options.
+        A list holds fewer than k movies only if fewer than k movies meet the conditions in the options.
 
         Raises:
-            ConfigError: `k` is less than 1, or an option is out of range.
+            ConfigError: `k` is less than 1; an option is out of range.
             DataError: `options.min_rating` is given, but the data has no ratings.
             FilterError: `options.where` is not an SQL condition on the columns of the catalogue.
             SourceError: a file of ids cannot be read.
@@ -122,8 +123,8 @@ class ListMaker:
     def _filtered_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
         """Makes lists from candidates that a database finds among the movies that meet `options.where`.
 
-        Returns an empty result if scoring every movie that meets `options.where` is better, or if a list
-        would hold fewer than k movies.
+        Returns no lists if scoring every movie that meets `options.where` is faster, or if a list would hold
+        fewer than k movies.
         """
         if self.filtered is None or options.where is None or options.only is not None:
             return []
@@ -144,7 +145,7 @@ class ListMaker:
         return lists
 
     def _scored_lists(self, reviewers: Sequence[Reviewer], k: int, options: ListOptions) -> list[TopList]:
-        """Makes lists from candidates, or from all movies that meet the conditions if the options set any."""
+        """Makes lists from candidates, or, with conditions, from all movies that meet the conditions."""
         conditions = self._conditions(options)
         lists: list[TopList] = []
         for begin in range(0, len(reviewers), _BATCH):
@@ -162,20 +163,20 @@ class ListMaker:
         return lists
 
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
-        """Makes one top list for a recipient of any kind, such as a group or an unknown reviewer.
+        """Makes the top list of any recipient, such as a group or an unknown reviewer.
 
-        If the options set conditions on movies, every movie that meets the conditions is scored. If the
-        options set no conditions on movies, only the movies in `candidates` are scored. If fewer than k of
-        the movies in `candidates` may be listed, every movie is scored.
+        If `options` sets conditions, every movie that meets the conditions is scored. If `options` sets no
+        conditions, only the movies in `candidates` are scored. If fewer than k movies in `candidates` may be
+        listed, every movie is scored.
 
         Args:
-            recipient: the recipient of the list, who gives scores to movies.
-            candidates: the rows of the movies to score, int64, ascending.
+            recipient: scores movies for whoever receives the list.
+            candidates: int64, ascending, the rows of the movies to score.
             k: the number of movies that the list should hold, at least 1.
-            options: the options of the list, such as conditions on movies.
+            options: the options of the list, such as the condition `where`.
 
         Raises:
-            EngineError: `k` or an option is wrong; the docstring of `make` lists the errors.
+            EngineError: `k` or an option is wrong; the docstring of `make` says which errors can occur.
         """
         check_k(k)
         conditions = self._conditions(options)
@@ -186,7 +187,7 @@ class ListMaker:
         return found
 
     def _open_depth(self, depth: int) -> int:
-        """Returns the number of candidates to find so that about `depth` candidates are not hidden."""
+        """Returns the number of candidates to search for, so that about `depth` of them are not hidden."""
         num_hidden, num_movies = len(self.hidden_rows()), self.model.num_movies
         if not num_hidden:
             return depth
@@ -215,7 +216,7 @@ class ListMaker:
         return self._listed(recipient, pool, k, options)
 
     def _listed(self, recipient: Recipient, pool: _Pool, k: int, options: ListOptions) -> TopList:
-        """Chooses k movies of `pool`, and returns a list of these movies."""
+        """Chooses k movies of `pool`; returns a list of the chosen movies."""
         top = TopList()
         places = np.arange(min(k, len(pool.rows)))
         if options.is_varied:
@@ -226,7 +227,7 @@ class ListMaker:
     def _pool(
         self, recipient: Recipient, rows: Rows, wanted: int, conditions: Conditions, options: ListOptions
     ) -> _Pool:
-        """Scores the movies in `rows` that may be listed, and keeps the `wanted` movies of highest score."""
+        """Scores those movies in `rows` that may be listed; keeps the `wanted` movies of highest score."""
         rows = self._open(recipient, rows, conditions, options)
         num_open, best_rating = len(rows), None
         if conditions.min_rating is not None and self.model.rating:
@@ -241,7 +242,7 @@ class ListMaker:
         return _Pool(rows[places[best]], _pick(scores, best), num_open, best_rating)
 
     def _open(self, recipient: Recipient, rows: Rows, conditions: Conditions, options: ListOptions) -> Rows:
-        """Returns the movies that may be listed: `rows` and their variants, without seen or hidden movies.
+        """Returns the movies in `rows` and their variants, without seen, hidden and excluded movies.
 
         Returns:
             The rows of the movies, int64 [num], ascending.
@@ -257,10 +258,10 @@ class ListMaker:
         return rows
 
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
-        """Returns a preference for each movie; a list holds each film's variant of the highest preference.
+        """Returns a preference for each movie; of a film's variants, a list holds the most preferred one.
 
-        A variant in the wanted format has a higher preference than every other variant of the film; among the
-        other variants, the variant with the most reviews has the highest preference.
+        A variant in the wanted format is preferred to every other variant; among the rest, the variant with
+        the most reviews is preferred.
         """
         preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:
@@ -325,7 +326,7 @@ class ListMaker:
 
 
 def rated_fields(model: Model, probabilities: Floats | None, num: int) -> list[RatedFields]:
-    """Makes the fields that describe predicted ratings, for `num` answers.
+    """Makes the fields that describe predicted ratings, for each of `num` answers.
 
     Args:
         model: the model that predicted the ratings.
@@ -355,7 +356,7 @@ def _pick(scores: Scores, places: Rows) -> Scores:
 
 
 def _depth(k: int, options: ListOptions) -> int:
-    """Returns the number of movies from which a list is chosen: k, or more for a varied list."""
+    """Returns the number of movies from which a list of k is chosen: k, or more for a varied list."""
     if not options.is_varied:
         return k
     from engine.lists.variety import pool_size

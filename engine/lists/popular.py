@@ -1,4 +1,4 @@
-"""Makes the top list of a reviewer whom the index does not hold: the most popular movies."""
+"""Makes the top list of a reviewer whom the index does not know: a list of the most popular movies."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from engine.model.values import Scores
 from engine.questions.arguments import ListOptions
 
 _NUM_CANDIDATES = 200
-"""The number of movies, the most popular, from which a list is chosen if no condition restricts the
-movies."""
+"""The number of most popular movies from which the list is chosen, if no condition restricts the movies."""
 
 
 class UnknownReviewer(Recipient):
-    """Scores movies for a reviewer without reviews: a movie's score is `log(1 + popularity of the movie)`.
+    """Scores movies for a reviewer without reviews; the score of a movie is `log(1 + popularity)`.
 
-    Ratings of an unknown reviewer are predicted as for a newcomer who has rated nothing yet.
+    The predicted ratings are the ratings that the model predicts for a newcomer without reviews.
     """
 
     def __init__(self, model: Model, popularity: Floats, hidden_rows: Rows) -> None:
@@ -33,7 +32,7 @@ class UnknownReviewer(Recipient):
         self.hidden_rows = hidden_rows
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores each movie by `log(1 + popularity of the movie)`."""
+        """Scores each movie; the score is `log(1 + popularity of the movie)`."""
         score = np.log1p(self._popularity[movie_rows]).astype(np.float32)
         rated = self._model.rating is not None
         return Scores(score, score, self._model.rate(self._reviewer, movie_rows) if rated else None)
@@ -46,10 +45,10 @@ class UnknownReviewer(Recipient):
 def popular_list(
     lists: ListMaker, popularity: Floats, k: int, options: ListOptions, hidden_rows: Rows | None = None
 ) -> TopList:
-    """Makes the top list of an unknown reviewer from the popularity of each movie, float32 [num_movies].
+    """Makes the top list of an unknown reviewer; `popularity`, float32 [num_movies], orders the movies.
 
     The array `hidden_rows`, int64 [num], ascending, holds the rows of the movies that are hidden from the
-    reviewer, which the list leaves out. The attribute `fallback` of the returned list is "popular".
+    reviewer. The attribute `fallback` of the list is "popular".
     """
     candidates = np.sort(k_highest(popularity, max(_NUM_CANDIDATES, k)))
     hidden = candidates[:0] if hidden_rows is None else hidden_rows

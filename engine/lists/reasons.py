@@ -1,9 +1,9 @@
-"""Describes the recipient of a top list: the movies seen, the scores of movies, and the reasons for scores.
+"""Describes the recipients of top lists: which movies they have seen, how movies score, and why.
 
-A reason is a review of the recipient with the review's contribution: the score of a movie, minus the score
-that the movie would have without the review. Scores depend on sums over the recipient's reviews, so the score
-without a review is fast to compute. To compute the score without a review, the review's term is subtracted
-from each sum.
+A reason is a review by the recipient; the contribution of the review is the score of a movie minus the score
+that the movie would have without the review. A score depends on sums over the recipient's reviews, so the
+score without a review takes little time to compute. For the score without a review, the term of the review is
+subtracted from each sum.
 """
 
 from __future__ import annotations
@@ -24,45 +24,45 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer, Scores
 
 MOST_REASONS = 3
-"""The largest number of reviews that a recommendation names as reasons."""
+"""The largest number of reviews that a recommended movie names as reasons."""
 _PAIRS_AT_ONCE = 200_000
-"""The number of pairs of movie and review whose contributions are computed at once; a pair takes some hundred
-bytes."""
+"""The number of pairs (a movie and a review) whose contributions are computed in one step; a pair takes some
+hundred bytes of memory."""
 _CONTRIBUTIONS_CHECKED = 8
-"""The least number of reviews, for each movie, whose contributions are computed exactly and not only
-estimated."""
+"""The least number of reviews for each movie whose contributions are computed exactly; all other
+contributions are only estimated."""
 _STEP = 0.01
-"""The difference, in logits, by which location and log scale are changed to estimate the slopes of the log
-chance of a like."""
+"""The amount, in logits, by which the location or the log scale of a predicted rating is changed, to estimate
+the slope of the log chance of a like."""
 
 
 class Recipient(Protocol):
-    """Scores movies for the recipient of a list; the score of a movie does not depend on the other movies."""
+    """Scores movies for whoever receives a list; no movie's score depends on other movies."""
 
     seen_rows: NDArray[np.integer]
-    """The rows of the movies that count as seen by the recipient, int [num]."""
+    """int [num]: the rows of the movies that the recipient has seen."""
     hidden_rows: Rows
-    """The rows of the movies that are hidden from the recipient, int64 [num]."""
+    """int64 [num]: the rows of the movies that are hidden from the recipient."""
 
     def scores(self, movie_rows: Rows) -> Scores:
-        """Scores the given movies for the recipient of the list."""
+        """Scores the given movies for the recipient."""
         ...
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best; returns positions in `movie_rows`, and scores.
+        """Scores movies that may be among the k best; returns positions in `movie_rows`, and the scores.
 
-        By default, the method scores all movies in `movie_rows`. A subclass may leave out a movie whose score
-        cannot be as high as the k best scores.
+        The method of the base class scores all movies in `movie_rows`. A subclass may leave out a movie that
+        is certain to score lower than the k best movies.
         """
         return np.arange(len(movie_rows)), self.scores(movie_rows)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds the reviews that add most to the score of each movie, the largest contribution first."""
+        """Finds the reviews that add most to each movie's score, the largest contribution first."""
         ...
 
 
 class _Named(TypedDict):
-    """Holds the fields of a `Reason` that describe the review."""
+    """Holds those fields of a `Reason` that describe the review."""
 
     movie_id: str
     title: str | None
@@ -70,13 +70,13 @@ class _Named(TypedDict):
 
 
 class OneReviewer(Recipient):
-    """Scores movies for a single reviewer who receives a list: a reviewer of the index or a newcomer.
+    """Scores movies for a single reviewer: a reviewer of the index or a newcomer.
 
     Args:
         model: the model that scores movies.
-        reviewer: the vectors, the history and other data of the reviewer that scores depend on.
-        movies: the table that gives the ids of the movies that reasons name.
-        cards: the cards that give the titles of the movies that reasons name.
+        reviewer: what scores depend on: the vectors and the history of the reviewer.
+        movies: the table of movie ids; a reason names a movie by its id.
+        cards: the cards of the movies; a reason also names a movie by its title.
     """
 
     def __init__(self, model: Model, reviewer: Reviewer, movies: IdTable, cards: MovieCards) -> None:
@@ -92,14 +92,13 @@ class OneReviewer(Recipient):
         return self._model.rescore(self.reviewer, movie_rows)
 
     def best_scores(self, movie_rows: Rows, k: int) -> tuple[Rows, Scores]:
-        """Scores the movies that may be among the k best, without predicting the ratings of all movies."""
+        """Scores movies that may be among the k best, without predicting ratings of all movies."""
         return self._model.rescore_best(self.reviewer, movie_rows, k)
 
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
-        """Finds up to `MOST_REASONS` reviews of the reviewer that add most to each movie's score.
+        """Finds the reviews, at most `MOST_REASONS`, that add most to each movie's score.
 
-        A review with a contribution of 0 or less is not a reason, unless the review is the reviewer's only
-        review.
+        A review whose contribution is 0 or less is no reason, unless it is the reviewer's only review.
         """
         only = len(self.reviewer.history.movie_rows) == 1
         found = strongest_contributions(self._model, self.reviewer, movie_rows, MOST_REASONS)
@@ -122,22 +121,23 @@ class OneReviewer(Recipient):
 
 
 class Contributions(NamedTuple):
-    """Holds, for each movie, the reviews that add most to the movie's score, and their contributions."""
+    """Holds the reviews that add most to the score of each movie, and what the reviews add."""
 
     places: Rows
-    """The positions of the strongest reviews in the history, int64 [num_movies, num_strongest]."""
+    """int64 [num_movies, num_strongest]: the positions in the history of the reviews that add most to the
+    score of each movie."""
     amounts: Doubles
-    """The number that each of the strongest reviews adds to the score of each movie, float64 [num_movies,
-    num_strongest], descending."""
+    """float64 [num_movies, num_strongest], descending: what each of the strongest reviews adds to the score
+    of each movie."""
 
 
 def strongest_contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_strongest: int
 ) -> Contributions:
-    """Finds, for each movie, the `num_strongest` reviews of a history that add most to the movie's score.
+    """Finds the `num_strongest` reviews of a history that add most to the score of each movie.
 
     The contributions of all reviews are estimated first; then the contributions with the highest estimates
-    are computed exactly. Only exact contributions are returned.
+    are computed exactly. The function returns only contributions that were computed exactly.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
@@ -156,14 +156,14 @@ def strongest_contributions(
 def _contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
 ) -> tuple[Rows, Doubles]:
-    """Computes exact contributions of reviews to each movie's score, for the reviews of highest estimates.
+    """Computes exactly what those reviews add to the score of each movie that have the highest estimates.
 
-    If the history has at most `num_checked` reviews, all contributions are computed exactly, without
-    estimates.
+    If the history has at most `num_checked` reviews, all contributions are computed exactly, and none is
+    estimated.
 
     Returns:
-        The positions of the reviews with exact contributions in the history, int64 [num_movies, num_checked],
-        and their contributions, float64 [num_movies, num_checked].
+        The positions in the history of the reviews with the highest estimates, int64 [num_movies,
+        num_checked], and the contributions of these reviews, float64 [num_movies, num_checked].
     """
     relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:
@@ -180,10 +180,10 @@ def _contributions(
 
 
 def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows) -> Doubles:
-    """Returns each review's contribution to the relevance of each movie, float64 [num_movies, num_reviews].
+    """Returns what each review adds to the relevance of each movie: float64 [num_movies, num_reviews].
 
-    A review adds to the relevance of a movie through the reviewer's vector, and through each neighbour table
-    in which the movie is a neighbour or a successor of the reviewed movie.
+    A review of another movie adds to the relevance of a movie in two ways: through the reviewer's vector, and
+    through each neighbour table that names the movie as a neighbour or successor of the reviewed movie.
     """
     head, history = model.relevance, reviewer.history
     ages = np.arange(len(history.movie_rows), 0, -1)
@@ -212,19 +212,20 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Leaves out each review of a history in turn, and sums the weighted terms of the remaining reviews.
+    """Sums the weighted terms of a history's reviews, once without each of the reviews.
 
-    The latest review of a history has age 1, the second latest review has age 2, and so on; the weight of a
-    review falls with its age. If a review is left out, the age of every older review falls by one, so the
-    older reviews get higher weights.
+    The age of a review is 1 for the latest review of a history, 2 for the review before, and so on; an older
+    review weighs less. Without a review, the age of every older review falls by one, so all older reviews
+    weigh more.
 
     Args:
-        terms: the term of each review in the score of each movie, float64 [num_movies, num_reviews], oldest
-            review first.
-        fading: the weight of each review in the whole history, float64 [num_reviews], oldest review first.
+        terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the
+            oldest review is first.
+        fading: float64 [num_reviews], the weight of each review by its age in the whole history; the oldest
+            review is first.
 
     Returns:
-        The sum of the weighted terms without each review, float64 [num_movies, num_reviews].
+        float64 [num_movies, num_reviews], for each review the sum of the weighted terms of all other reviews.
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -234,22 +235,22 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 
 
 class _WithoutEach(NamedTuple):
-    """Holds the changes in the inputs of predicted ratings when one review of a history is left out."""
+    """Holds how the inputs of predicted ratings change when one review of a history is left out."""
 
     moved: Doubles
-    """The change of the reviewer's vector in the rating head without each review, float64 [num_reviews,
-    dim]."""
+    """float64 [num_reviews, dim]: the change of the reviewer's vector in the rating head when each review is
+    left out."""
     stars: Doubles
-    """The mean stars above expectation that the reviewer gave each movie's neighbours, over all reviews,
-    float64 [num_movies]."""
+    """float64 [num_movies]: the mean of the stars above expectation that the reviewer gave the neighbours of
+    each movie."""
     stars_without: Doubles
-    """The mean stars above expectation that the reviewer gave each movie's neighbours, without each review,
-    float64 [num_movies, num_reviews]."""
+    """float64 [num_movies, num_reviews]: the mean of the stars above expectation that the reviewer gave the
+    neighbours of each movie, once without each of the reviews."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
         """Estimates what each review adds to the log chance of a like: float64 [num_movies, num_reviews].
 
-        The estimate assumes that the log chance of a like changes linearly with the reviewer's vector.
+        The estimate takes the log chance of a like to be a linear function of the reviewer's vector.
         """
         location, log_scale = head.locate(taste, movie_rows, model.blend.interaction_weight)
         location = location + np.float32(model.blend.rating_neighbour_weight) * self.stars.astype(np.float32)
@@ -268,16 +269,16 @@ class _WithoutEach(NamedTuple):
         return estimates
 
     def like_contributions(self, model: Model, taste: Tastes, movie_rows: Rows, places: Rows) -> Doubles:
-        """Computes the contributions of the reviews at the positions `places` to the log chance of a like.
+        """Computes what the reviews at the positions `places` add to the log chance of a like.
 
         Args:
             model: the model that predicts ratings.
-            taste: the reviewer's vector, bias and log scale, computed from the whole history.
+            taste: the reviewer's vector, bias and log scale, all computed from the whole history.
             movie_rows: the rows of the movies, int64 [num_movies].
-            places: the positions of the reviews in the history, int64 [num_movies, num_checked].
+            places: the positions of reviews in the history, for each movie, int64 [num_movies, num_checked].
 
         Returns:
-            The contributions of the reviews, float64 [num_movies, num_checked].
+            float64 [num_movies, num_checked], what each of the reviews adds to the log chance of a like.
         """
         # One call predicts with the whole history and with every history without a review, because one call
         # is faster than several calls.
@@ -291,7 +292,7 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
-    """Computes the changes in the inputs of predicted ratings when each review is left out in turn."""
+    """Computes how the inputs of predicted ratings change when each review in turn is left out."""
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]

@@ -1,6 +1,6 @@
-"""Varies a top list: prefers movies that are unlike each other, and movies with few reviews.
+"""Varies a top list, so that the list holds movies that are unlike each other, and movies with few reviews.
 
-The movies of a varied list are chosen from the candidates of highest score, so that the list still suits its
+The movies of a varied list are chosen from the candidates of highest score, so that they still suit the
 reviewer.
 """
 
@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Rows
 
 _LEAST_POOL = 100
-"""The least number of candidates from which a varied list is chosen, however short the list is."""
+"""The least number of candidates from which a varied list is chosen, even if the list is short."""
 _POOL_PER_PLACE = 5
-"""The number of candidates per listed movie from which a long varied list is chosen."""
+"""The number of candidates for each movie of a long varied list; the list is chosen from these candidates."""
 _LEAST_SPREAD = 1e-9
-"""A standard deviation below this number is treated as a rounding error of equal values."""
+"""A standard deviation below this number is taken for a rounding error, which equal values can have."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""The weights, from 0 to 1, of the similarity to movies already chosen; for each weight, a list is grown in
-which the score has one minus this weight."""
+"""The weights, from 0 to 1, that the similarity to the movies already chosen has in the choice of the next
+movie; the score of the next movie has the weight 1 minus this number."""
 
 
 def pool_size(k: int) -> int:
-    """Returns the number of candidates from which a varied list of k movies is chosen."""
+    """Returns the number of candidates from which the k movies of a varied list are chosen."""
     return max(_LEAST_POOL, _POOL_PER_PLACE * k)
 
 
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
-    """Lowers the scores of movies with many reviews, to make a list prefer lesser known movies.
+    """Lowers the scores of movies with many reviews, so that a list prefers lesser known movies.
 
     The new score of a movie is `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`, where the
-    fame of a movie is `log(1 + number of reviews)`. A higher novelty never raises the mean of `log(1 + number
-    of reviews)` over the k movies of highest new score.
+    fame of a movie is `log(1 + number of reviews)`. A higher `novelty` never raises the mean fame of the k
+    movies of highest new score.
 
     Args:
         scores: the score of each movie, float [num].
         counts: the number of reviews of each movie, int [num].
-        novelty: the strength of the change, from 0, which leaves the scores unchanged, to 1.
+        novelty: how strongly scores change, from 0 (not at all) to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
@@ -53,21 +53,22 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
     """Chooses k movies that score high and are unlike each other; returns their positions, ascending.
 
-    For each weight in `_TRADE_OFFS`, a list of k movies is grown by maximal marginal relevance (Carbonell and
-    Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The grown list with the highest `(1 -
-    diversity) * score + diversity * list_diversity` is returned, where `score` is the mean score of the
-    list's movies, and `list_diversity` the diversity of the list. To compare the grown lists, their mean
-    scores and their diversities are scaled to the range from 0 to 1.
+    For each weight in `_TRADE_OFFS`, a list of k movies is made by maximal marginal relevance (Carbonell and
+    Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The function returns the list with
+    the highest `(1 - diversity) * score + diversity * list_diversity`, where `score` is the mean score of a
+    list's movies, and `list_diversity` is the diversity of the list. Before the lists are compared, the mean
+    scores of all lists are scaled to the range from 0 to 1, and so are the diversities.
 
-    Several weights are tried, because a higher weight of the similarity does not always grow a more diverse
-    list. The grown lists do not depend on `diversity`. A higher `diversity` therefore never returns a less
-    diverse list, or a list with a higher mean score.
+    Several weights are tried, because a higher weight of the similarity does not always give a more diverse
+    list. The lists do not depend on `diversity`, which only decides which list is returned. Therefore, a
+    higher `diversity` never returns a less diverse list, and never a list with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.
         vectors: the vector of each movie, float [num, dim].
         k: the number of movies to choose.
-        diversity: the weight of the list's diversity, from 0, which returns the first k positions, to 1.
+        diversity: the weight of the diversity of a list, from 0 to 1; at 0, the first k positions are
+            returned.
     """
     k = min(k, len(scores))
     if diversity == 0 or k == len(scores):
@@ -82,7 +83,7 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
 
 
 def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
-    """Scales vectors to length 1, float64 [num, dim]; a vector of zeros stays a vector of zeros."""
+    """Scales vectors to length 1: float64 [num, dim]; a vector of zeros stays unchanged."""
     vectors = np.asarray(vectors, dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Doubles = vectors / np.where(lengths > 0, lengths, 1.0)
@@ -90,10 +91,10 @@ def unit_vectors(vectors: NDArray[np.floating]) -> Doubles:
 
 
 def list_diversity(unit: Doubles) -> float:
-    """Returns the diversity of a list, 0 to 2: the mean of `1 - cosine` over all pairs of listed movies.
+    """Returns the diversity of a list, from 0 to 2: the mean of `1 - cosine` over all pairs of movies.
 
-    `unit`, float64 [num, dim], holds the vectors of the listed movies, scaled to length 1. The diversity of a
-    list of fewer than two movies is 0.
+    The array `unit`, float64 [num, dim], holds the vectors of the movies, scaled to length 1. A list of fewer
+    than two movies has the diversity 0.
 
     Example:
         >>> list_diversity(np.array([[1.0, 0.0], [0.0, 1.0]]))
@@ -107,10 +108,10 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Grows a list of k movies for each weight in `_TRADE_OFFS`.
+    """Makes a list of k movies for each weight in `_TRADE_OFFS`, one movie after the other.
 
     Returns:
-        The positions of each list's movies, int64 [num_trade_offs, k], ascending in each list.
+        int64 [num_trade_offs, k], the positions of the movies of each list; ascending in each list.
     """
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)
