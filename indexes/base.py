@@ -1,4 +1,4 @@
-"""Defines the methods that every kind of vector index has, so that one kind can replace another."""
+"""Defines the methods that every kind of vector index has, so that any kind can replace another."""
 
 from __future__ import annotations
 
@@ -15,50 +15,51 @@ from indexes.conditions import Condition
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-"""An int64 array of the positions of vectors in an index."""
+"""An int64 array of the positions (rows) of vectors in an index."""
 
 
 class VectorIndexError(ValueError):
-    """The vectors, the queries or the file of a vector index cannot be used."""
+    """The vectors, the queries or the file given to a vector index cannot be used."""
 
 
 class VectorDatabaseError(VectorIndexError):
-    """The vector database that holds the vectors cannot be reached or opened, or refuses a request."""
+    """The vector database that holds the vectors cannot be reached or opened, or it refuses a request."""
 
 
 class SearchResult(NamedTuple):
-    """Holds the vectors nearest to each query, nearest first; vectors of equal score are ordered by row.
+    """Holds the vectors nearest to each query, the nearest first; vectors of equal score are ordered by row.
 
-    A result always holds `min(k, num_vectors)` different vectors for each query, where k is the number of
-    vectors asked for.
+    For each query, a result holds `min(k, num_vectors)` different vectors, where k is the number of vectors
+    that the caller wanted.
     """
 
     scores: Floats
-    """float32 [num_queries, min(k, num_vectors)], the inner product of each query with each vector found,
-    where k is the number of vectors asked for. An index that stores rounded vectors returns rounded inner
-    products."""
+    """float32 [num_queries, min(k, num_vectors)]: the inner product of each query with each vector found,
+    where k is the number of vectors wanted. If an index stores rounded vectors, the inner products are
+    rounded as well."""
     rows: Rows
-    """int64 [num_queries, min(k, num_vectors)], the position in the index of each vector found, where k is
-    the number of vectors asked for."""
+    """int64 [num_queries, min(k, num_vectors)]: the position in the index of each vector found, where k is
+    the number of vectors wanted."""
 
 
 class VectorIndex(ABC):
-    """Finds the vectors that have the largest inner products with a query vector.
+    """Finds the vectors with the largest inner products with a query (a vector, too).
 
-    The vectors of an index do not change after the index is built.
+    The vectors of an index never change.
     """
 
     num_vectors: int
     """The number of vectors that the index holds."""
     dim: int
-    """The length of each vector."""
+    """The number of dimensions of each vector."""
     is_exact: bool
-    """Whether a search compares each query with every vector of the index, without rounding the vectors. A
-    search of an exact index finds the true nearest vectors, up to rounding errors in the inner products."""
+    """Whether a search compares each query with every vector of the index, and the vectors are not rounded. A
+    search of an exact index finds the true nearest vectors, except for rounding errors in the inner
+    products."""
     columns: Mapping[str, str] = MappingProxyType({})
-    """The columns of the movies that a condition of `search_where` may name, and the kind of each column:
-    "text", "whole" or "number". Only an index in a vector database has columns; for any other index, the
-    mapping is empty."""
+    """Maps each column of the movies that a condition of `search_where` may name to the kind of the column:
+    "text", "whole" (whole numbers) or "number". Only an index in a vector database has columns; for every
+    other index, the mapping is empty."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -71,57 +72,56 @@ class VectorIndex(ABC):
     @classmethod
     @abstractmethod
     def load(cls, path: Path) -> VectorIndex:
-        """Opens an index from a file that `save` wrote; maps the file into memory if the kind of index can.
+        """Opens an index from a file that `save` wrote; maps the file into memory if the index can be mapped.
 
         Raises:
-            VectorIndexError: the file is missing or damaged, or the file does not hold an index of this kind.
+            VectorIndexError: the file is missing; the file is damaged; the file holds another kind of index.
         """
 
     def settings(self) -> dict[str, int]:
-        """Returns a dictionary of the settings that tune a search, such as the number of lists searched."""
+        """Returns the settings of a search, such as the number of lists that a search looks into."""
         return {}
 
     def widen(self) -> bool:
-        """Makes later searches compare more vectors with each query; returns False if all are compared."""
+        """Makes later searches compare more vectors; returns False if searches already compare all."""
         return False
 
     def count(self, condition: Condition) -> int:
-        """Counts the vectors whose columns meet a condition; an index without `columns` cannot count.
+        """Counts the vectors whose columns meet a condition; only an index with `columns` can count.
 
         Raises:
-            VectorIndexError: the index has no columns, or the database cannot be reached.
+            VectorIndexError: the index has no columns; the database cannot be reached.
         """
         raise VectorIndexError("The vector index has no columns to filter by")
 
     def search_where(self, queries: ArrayLike, k: int, condition: Condition) -> SearchResult:
         """Finds the vectors nearest to each query among the vectors whose columns meet a condition.
 
-        If fewer than k vectors meet the condition, the results are filled up to k with row -1 and score minus
-        infinity.
+        If fewer than k vectors meet the condition, the missing results have row -1 and score minus infinity.
 
         Raises:
-            VectorIndexError: the queries or `k` are not usable, the index has no columns, or the database
-                cannot be reached.
+            VectorIndexError: the queries are not usable; `k` is not usable; the index has no columns; the
+                database cannot be reached.
         """
         raise VectorIndexError("The vector index has no columns to filter by")
 
     @abstractmethod
     def _search(self, queries: Floats, k: int) -> SearchResult:
-        """Finds the `k` vectors nearest to each query, in any order, for `search` to sort.
+        """Finds the `k` vectors nearest to each query in any order; the caller, `search`, sorts the vectors.
 
-        The method `search` has checked the queries, and has made sure that `1 <= k <= num_vectors`.
+        Before the call, `search` has checked the queries, and `k` is from 1 to `num_vectors`.
         """
 
     def search(self, queries: ArrayLike, k: int) -> SearchResult:
-        """Finds, for each query, the `k` vectors that have the largest inner products with the query.
+        """Finds the `k` vectors with the largest inner products with each query.
 
         Args:
             queries: float32 [num_queries, dim], the query vectors.
-            k: how many vectors are wanted for each query, at least 1.
+            k: the number of vectors wanted for each query, at least 1.
 
         Raises:
-            VectorIndexError: the queries do not have the shape [num_queries, dim], a query holds NaN or
-                infinity, or `k` is less than 1.
+            VectorIndexError: the shape of the queries is not [num_queries, dim]; a query holds NaN or
+                infinity; `k` is less than 1.
         """
         scores, rows = self._search(self._checked_queries(queries, k), min(k, self.num_vectors))
         if (scores[:, 1:] < scores[:, :-1]).all():
@@ -131,7 +131,7 @@ class VectorIndex(ABC):
         return SearchResult(scores[queried, order], rows[queried, order])
 
     def _checked_queries(self, queries: ArrayLike, k: int) -> Floats:
-        """Returns the queries as an array; raises VectorIndexError if the queries or `k` are not usable."""
+        """Returns the queries as a checked array; raises VectorIndexError if the queries or `k` are wrong."""
         checked = checked_vectors(queries, "queries")
         if checked.shape[1] != self.dim:
             raise VectorIndexError(
@@ -143,7 +143,7 @@ class VectorIndex(ABC):
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Writes an array in NumPy's format to the file `path`; does not add `.npy` to the file's name.
+    """Writes an array in NumPy's format to the file `path`, whose name need not end with `.npy`.
 
     Raises:
         VectorIndexError: the file cannot be written.
@@ -156,13 +156,13 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def checked_vectors(vectors: ArrayLike, name: str, *, least: int = 0) -> Floats:
-    """Checks vectors, and returns the vectors as one contiguous array, float32 [number of vectors, dim].
+    """Checks vectors; returns the vectors as one contiguous array, float32 [number of vectors, dim].
 
-    In error messages, the vectors are called by the text `name`, such as "queries".
+    Error messages call the vectors by the text `name`, such as "queries".
 
     Raises:
-        VectorIndexError: the vectors are not a two-dimensional array, a vector holds NaN or infinity, or the
-            number of vectors is below `least`.
+        VectorIndexError: the vectors are not a two-dimensional array; a vector holds NaN or infinity; there
+            are fewer than `least` vectors.
     """
     array: NDArray[Any] = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or not array.shape[1]:

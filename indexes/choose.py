@@ -1,19 +1,19 @@
-"""Chooses the kind of vector index by the number of vectors, the memory limit and the wanted recall.
+"""Chooses the kind of a vector index by the number of vectors, the memory limit and the wanted recall.
 
-Comparing a query with all vectors is exact, and is fast enough for an index of few vectors. For many vectors,
-an inverted-file index groups the vectors into lists, and compares a query only with the vectors in the lists
-nearest to the query. A search looks into the smallest number of lists that reaches the wanted recall on a
-sample of queries. The vectors near to the sampled queries are grouped into short lists, so that a search
-compares fewer vectors. By default, lists hold vectors rounded to two bytes per number, because a search of
-rounded vectors reads half as many bytes and hardly ever misses more of the nearest vectors. Vectors are
-rounded to one byte per number only if two bytes per number would exceed the memory limit. Vectors stay
-unrounded only if rounding to two bytes per number would miss the wanted recall. Rounding does not change the
-scores in answers, because the engine scores each movie found with the movie's unrounded vector.
+A flat index compares a query with all vectors; a flat index is exact, and fast enough for few vectors. For
+many vectors, an inverted-file index groups the vectors into lists, and compares a query only with the vectors
+in the nearest lists. A search looks into as few lists as the wanted recall on a sample of queries allows.
+Vectors that are near to the sampled queries are grouped into short lists, so that a search compares fewer
+vectors. Lists usually hold vectors that are rounded to two bytes per number, because a search then reads half
+as many bytes and hardly ever misses more of the nearest vectors. Vectors are rounded to one byte per number
+only if vectors of two bytes per number would exceed the memory limit. Vectors stay unrounded only if vectors
+of two bytes per number would miss the wanted recall. Rounding does not change the scores in answers, because
+the engine computes the score of each movie found from the movie's unrounded vector.
 
-Graph indexes such as HNSW are not offered, because graph indexes were slower and found fewer of the nearest
-vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of the 200 nearest vectors
-of a query. Inverted lists found 99% of the 200 nearest vectors in at most half the time of the graph index.
-The file of a graph index is twice as large as the vectors, and a graph index cannot round the vectors.
+Graph indexes such as HNSW are not offered, because in a test they were slower than inverted lists and found
+fewer of the nearest vectors. In the test, with 60,000 clustered vectors, a graph index found less than 97% of
+the 200 nearest vectors of a query; inverted lists found 99% in at most half the time. A graph index also
+needs a file twice as large as its vectors, and cannot round its vectors.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ _BYTES_OF_NUMBER = {"full": 4, "fp16": 2, "sq8": 1}
 _BYTES_OF_ROW = 8
 KINDS = ("auto", "flat", *_CODES_OF)
 EXACT_UP_TO = 50_000
-"""The largest number of vectors for which comparing a query with all vectors is fast enough."""
+"""The largest number of vectors for which a comparison of a query with all vectors is fast enough."""
 MEMORY_LIMIT = 1_000_000_000
-"""The most bytes that the vectors of an index may take, unless rounding the vectors to fewer bytes would miss
-the wanted recall."""
+"""The largest number of bytes of an index's vectors; more bytes are allowed only if vectors of fewer bytes
+would miss the wanted recall."""
 _LEAST_COMPARED = 2000
-"""The least number of vectors that a query is compared with, even if comparing fewer vectors would reach the
-wanted recall. Comparing a query with 2,000 vectors takes some 20 microseconds."""
+"""The least number of vectors that a search compares with a query, even if fewer vectors would reach the
+wanted recall. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The least share of all vectors that a query is compared with, in an index so small that the share is less
-than `_LEAST_COMPARED` vectors."""
+"""The least share of an index's vectors that a search compares with a query, if the share is less than
+`_LEAST_COMPARED` vectors."""
 _LARGEST_SHARE = 0.25
-"""The largest share of all vectors that a query may be compared with in inverted lists. If the wanted recall
-needs a larger share, a flat index is built, which compares all vectors."""
+"""The largest share of an index's vectors that a search of inverted lists may compare with a query. If the
+wanted recall needs a larger share, a flat index is built, which compares a query with all vectors."""
 
 
 class _Tuned(NamedTuple):
-    """Holds an inverted-file index after tuning, and the recall that the index reaches."""
+    """Holds an inverted-file index after its number of probes was tuned, and the recall of the index."""
 
     kind: str
     lists: InvertedFileIndex
@@ -60,7 +60,7 @@ class _Tuned(NamedTuple):
     num_bytes: int
 
     share: float
-    """The share of the vectors that a query is compared with, averaged over queries."""
+    """The share of the vectors that a search compares with a query; the mean over all queries."""
 
 
 def build_vector_index(
@@ -75,32 +75,32 @@ def build_vector_index(
     memory_limit: int = MEMORY_LIMIT,
     measure: Callable[[VectorIndex], float] | None = None,
 ) -> tuple[VectorIndex, dict[str, Any]]:
-    """Builds the kind of index that suits the vectors; equal arguments give equal indexes.
+    """Builds the kind of index that suits the vectors; builds equal indexes from equal arguments.
 
     Args:
         vectors: float32 [num_vectors, dim], the vectors of the index, at least one.
-        queries: float32 [num_queries, dim], queries like the ones that will be asked, to tune the search.
-        recall_target: the recall that the index must reach, 0 to 1.
-        kind: "flat" compares a query with all vectors. "ivf" looks into inverted lists of unrounded vectors,
-            "ivf-fp16" into inverted lists of vectors rounded to two bytes per number, and "ivf-sq8" into
-            inverted lists of vectors rounded to one byte per number. "auto" chooses "flat" for at most
-            `exact_up_to` vectors, and also if a search of inverted lists would have to compare more than a
-            quarter of the vectors. Otherwise "auto" chooses "ivf-fp16", unless the memory limit or the wanted
-            recall needs another rounding.
-        k: the number of nearest vectors, per query, whose recall is measured.
+        queries: float32 [num_queries, dim], typical queries, with which the search is tuned.
+        recall_target: the recall that the index must reach, from 0 to 1.
+        kind: the kind of index. "flat" compares a query with all vectors. "ivf" has inverted lists of
+            unrounded vectors; "ivf-fp16" has inverted lists of vectors rounded to two bytes per number;
+            "ivf-sq8" has inverted lists of vectors rounded to one byte per number. "auto" chooses "flat" for
+            at most `exact_up_to` vectors, and also if a search of inverted lists would have to compare more
+            than a quarter of the vectors. Otherwise "auto" chooses "ivf-fp16", unless the memory limit or the
+            wanted recall demands another rounding.
+        k: the number of nearest vectors of each query that a search should find; the recall is the share that
+            a search finds.
         seed: the seed of the k-means that groups vectors into lists.
         exact_up_to: the largest number of vectors for which "auto" does not try inverted lists.
-        memory_limit: the most bytes that the vectors of an index chosen by "auto" may take, unless rounding
-            the vectors to fewer bytes would miss the wanted recall.
-        measure: a function that returns a recall, 0 to 1, used in place of the share of the true `k` nearest
-            vectors found; for example, the recall of the top lists made from the vectors found.
+        memory_limit: the largest number of bytes of the vectors, if "auto" chooses the kind; more bytes are
+            allowed only if vectors of fewer bytes would miss the wanted recall.
+        measure: a function that measures the recall of an index, from 0 to 1, in another way, such as by the
+            recall of top lists.
 
     Returns:
-        The vector index, and a report that holds the kind of index, the reason for choosing that kind, and
-        the recall.
+        The vector index, and a report with the kind of index, the reason for this kind, and the recall.
 
     Raises:
-        VectorIndexError: the vectors are not usable, or `kind` is not the name of a kind of index.
+        VectorIndexError: the vectors are not usable; `kind` is not the name of a kind of index.
     """
     if kind not in KINDS:
         raise VectorIndexError(f"The kind of index must be one of {', '.join(KINDS)} but is {kind!r}")
@@ -141,7 +141,7 @@ def build_vector_index(
 
 
 def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: int) -> tuple[_Tuned, str]:
-    """Chooses how to round the vectors in inverted lists; returns the tuned index, and the reason as text."""
+    """Chooses the rounding of the vectors in inverted lists; returns the tuned index and the reason."""
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:
         whole = tuned("ivf")
@@ -158,7 +158,7 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
 def num_bytes(num_vectors: int, dim: int, kind: str) -> int:
     """Returns the number of bytes that the vectors of an index take on disk.
 
-    After searches have read all vectors, the vectors take the same number of bytes in memory as on disk.
+    When searches have read all vectors, the vectors take as many bytes in memory as on disk.
     """
     if kind == "flat":
         return num_vectors * dim * _BYTES_OF_NUMBER["full"]

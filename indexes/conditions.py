@@ -1,4 +1,4 @@
-"""Describes conditions on the columns of movies, which an index in a database can check during a search."""
+"""Describes conditions on the columns of movies, which a vector database checks during a search."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 Value = str | int | float
 COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
-"""The operators of a `ColumnTest` that compare a column with one value."""
+"""The operators with which a `ColumnTest` compares a column with one value."""
 
 
 class ColumnTest(NamedTuple):
-    """Compares one column of the movies with values.
+    """Tests the value that each movie has in one column.
 
-    A movie whose value in the column is unknown passes a `ColumnTest` only if the operator is `is null`.
+    A movie without a value in the column passes a test only if the operator of the test is `is null`.
 
     Example:
         >>> ColumnTest("year", ">=", (1990,))
@@ -21,19 +21,19 @@ class ColumnTest(NamedTuple):
 
     column: str
     operator: str
-    """The operator of the comparison: one of `COMPARISONS`, with one value; `in` or `not in`, with any number
-    of values; `like` or `not like`, with one pattern in which % stands for any text; `is null` or `is not
-    null`, without a value."""
+    """The operator of the test: one of `COMPARISONS`, with one value; `in` or `not in`, with any number of
+    values; `like` or `not like`, with a pattern in which % stands for any text; `is null` or `is not null`,
+    without a value."""
     values: tuple[Value, ...] = ()
 
 
 class Combination(NamedTuple):
-    """Joins conditions with a word: with `and`, all must hold; with `or`, one condition or more must hold."""
+    """Joins conditions with a word: "and" if all must hold, "or" if at least one must hold."""
 
     word: str
     parts: tuple[Condition, ...]
 
 
 Condition = ColumnTest | Combination
-"""A condition on the columns of movies: one test, or tests joined by `and` and `or`; a condition as a whole
-cannot be negated."""
+"""A condition on the columns of movies: a single test, or tests that "and" and "or" join; there is no "not"
+before a condition."""

@@ -1,6 +1,6 @@
-"""Connects to Milvus, a vector database: a server, a cluster, or a database embedded in this process.
+"""Connects to Milvus, a vector database that runs as a server, as a cluster, or inside this process.
 
-The package pymilvus is imported when a database is opened for the first time.
+The package pymilvus is imported when a process first opens a database.
 """
 
 from __future__ import annotations
@@ -21,40 +21,44 @@ from indexes.base import Floats, Rows, SearchResult, VectorDatabaseError
 from indexes.conditions import Value
 
 TOKEN = "MILVUS_TOKEN"
-"""The environment variable that holds what a Milvus server asks for: a token, or `user:password`."""
+"""The environment variable with the secret that a Milvus server demands: a token, or `user:password`."""
 EMBEDDED_ENDING = ".db"
-"""The ending of the path of an embedded database; an address without this ending is the address of a
-server."""
+"""The ending of the path of an embedded database (inside this process); the address of a server has another
+ending."""
 ROW, VECTOR = "movie_row", "vector"
-"""The names of the two fields of a collection: the row of a movie, and the vector of a movie."""
+"""The names of two fields of a collection: the field with the row of a movie, and the field with the movie's
+vector."""
 MOST_RESULTS = 16_384
-"""The largest number of results for one query that a Milvus server returns."""
+"""The largest number of results that a Milvus server returns for one query."""
 _RESULTS_AT_ONCE = 500_000
-"""The largest number of results, of all queries together, in one request, so that the server's answer stays
-under the server's size limit."""
+"""The largest number of results of one request, over all queries of the request; more results would exceed
+the server's limit on the size of an answer."""
 _BYTES_AT_ONCE = 8_000_000
-"""The number of bytes of movies written in one request, since servers refuse requests of more than 64 MB."""
+"""The number of bytes of movies after which a request to write movies is sent, since servers refuse requests
+of more than 64 MB."""
 _SECONDS = 10.0
-"""The number of seconds after which a request to the database fails, if the request has no other limit."""
+"""The number of seconds after which a request to the database fails, if no other limit is set for the
+request."""
 _SECONDS_FOR_QUERY = 0.5
-"""The number of seconds added to the time limit of a search for each query of the search."""
+"""The number of seconds by which each query of a search raises the time limit of the search."""
 _NEVER = 2**31 - 1
-"""The longest time, in milliseconds, that can be set between two pings of a connection: 25 days."""
+"""The longest time between two pings of a connection that can be set, in milliseconds: 25 days."""
 _WRITING_SECONDS = 600.0
-"""The number of seconds after which a request to write, index or load a collection fails."""
+"""The number of seconds after which a request that writes, indexes or loads a collection fails."""
 
 
 class Column(NamedTuple):
-    """Holds the values of one column of the movies; a condition can name the column."""
+    """Holds the values of one column of the movies, which conditions can name."""
 
     kind: str
-    """The type of the values in the column: "text", "whole" for whole numbers, or "number"."""
+    """The kind of the values in the column: "text", "whole" for whole numbers, or "number" for all other
+    numbers."""
     values: Sequence[Value | None]
-    """The value of each movie in the column; None for a movie whose value is unknown."""
+    """The value of each movie in the column; None if the value is unknown."""
 
 
 def is_uri(text: str) -> bool:
-    """Tells whether a text is the address of a server without a password, or of an embedded database."""
+    """Tells whether a text is the address of a server (without password) or of an embedded database."""
     if text.endswith(EMBEDDED_ENDING) and "://" not in text:
         return True
     try:
@@ -65,15 +69,15 @@ def is_uri(text: str) -> bool:
 
 
 def place_of(uri: str, folder: Path) -> str:
-    """Returns the address of a server unchanged, or the path of an embedded database, joined to a folder."""
+    """Returns the address of a server unchanged; joins the path of an embedded database to a folder."""
     return os.path.normpath(folder / uri) if uri.endswith(EMBEDDED_ENDING) and "://" not in uri else uri
 
 
 def check_installed() -> None:
-    """Checks that the packages of the optional dependency group [milvus] are installed.
+    """Checks that the packages are installed that a vector database needs (the extra [milvus]).
 
     Raises:
-        VectorDatabaseError: a package is missing; the error says what to install.
+        VectorDatabaseError: a package is missing; the error says how to install the package.
     """
     for package, name in (("pymilvus", "pymilvus"), ("milvus_lite", "milvus-lite")):
         try:
@@ -88,14 +92,15 @@ def check_installed() -> None:
 
 
 class Database:
-    """Holds a connection to a vector database; connections of one process to one database are shared.
+    """Holds a connection to a vector database; a process has only one connection to each database.
 
     Args:
         uri: the address of a server, or the path of an embedded database.
-        is_new: True to make an embedded database at a path at which no database exists yet.
+        is_new: True to make an embedded database if none exists at the path.
 
     Raises:
-        VectorDatabaseError: the database cannot be reached or opened, or pymilvus is not installed.
+        VectorDatabaseError: the database cannot be reached; the database cannot be opened; pymilvus is not
+            installed.
     """
 
     def __init__(self, uri: str, *, is_new: bool = False) -> None:
@@ -118,10 +123,10 @@ class Database:
             self._client = MilvusClient(uri, token=token, timeout=_SECONDS, **options)
 
     def create(self, collection: str, vectors: Floats, columns: Mapping[str, Column]) -> None:
-        """Writes vectors and columns into a new collection, and loads the collection for searches.
+        """Writes vectors and columns to a new collection, and prepares the collection for searches.
 
         Raises:
-            VectorDatabaseError: the database cannot be reached, or refuses the collection.
+            VectorDatabaseError: the database cannot be reached; the database refuses the collection.
         """
         from pymilvus import DataType
 
@@ -147,10 +152,10 @@ class Database:
             self._client.load_collection(collection, **given)
 
     def load(self, collection: str) -> None:
-        """Loads a collection for searches; does nothing if the collection is loaded already.
+        """Prepares a collection for searches; does nothing if the collection is prepared already.
 
         Raises:
-            VectorDatabaseError: the database cannot be reached, or holds no collection of this name.
+            VectorDatabaseError: the database cannot be reached; the database has no such collection.
         """
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
@@ -158,10 +163,10 @@ class Database:
             self._client.load_collection(collection, timeout=_WRITING_SECONDS)
 
     def count(self, collection: str, expression: str = "") -> int:
-        """Counts the movies of a collection that meet `expression`; an empty expression counts all movies.
+        """Counts the movies of a collection that meet `expression`; counts all movies if it is empty.
 
-        Before counting, the database takes in everything that was written, so that later searches need not
-        wait for writes.
+        Before the count, the database takes in everything that was written to it, so that later searches need
+        not wait for writes.
         """
         with self._reaching():
             found = self._client.query(
@@ -174,10 +179,10 @@ class Database:
             return int(found[0]["count(*)"])
 
     def search(self, collection: str, queries: Floats, k: int, expression: str = "") -> SearchResult:
-        """Finds the movies nearest to each query; pads with row -1 and score minus infinity up to k movies.
+        """Finds the `k` movies nearest to each query among the movies that meet `expression`.
 
-        The number `k` of movies per query is at most `MOST_RESULTS`. Only movies that meet `expression` are
-        found.
+        The number `k` is at most `MOST_RESULTS`. If fewer than `k` movies meet `expression`, the missing
+        results have row -1 and score minus infinity.
         """
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         rows: Rows = np.full((len(queries), k), -1, dtype=np.int64)
@@ -199,7 +204,7 @@ class Database:
         return SearchResult(scores, rows)
 
     def drop(self, collection: str) -> None:
-        """Removes a collection and its aliases; does nothing if the database does not hold the collection."""
+        """Removes a collection and its aliases (other names); does nothing if there is no such collection."""
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
                 return
@@ -208,7 +213,7 @@ class Database:
             self._client.drop_collection(collection, timeout=_SECONDS)
 
     def point(self, alias: str, collection: str | None) -> None:
-        """Lets the name `alias` stand for a collection; removes the alias if `collection` is None."""
+        """Makes the name `alias` stand for a collection; removes the alias if `collection` is None."""
         from pymilvus import MilvusException
 
         with self._reaching():
@@ -222,7 +227,7 @@ class Database:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Turns errors of pymilvus in a `with` statement into a VectorDatabaseError of one sentence."""
+        """Converts an error of pymilvus in a `with` statement to a VectorDatabaseError of one sentence."""
         from grpc import RpcError
         from pymilvus import MilvusException
 
@@ -239,7 +244,7 @@ class Database:
 
 
 def _batches(vectors: Floats, columns: Mapping[str, Column]) -> Iterator[list[dict[str, Any]]]:
-    """Yields the movies as records, in batches of as many movies as one request may hold."""
+    """Yields movies as records, in batches that are small enough for one request."""
     records: list[dict[str, Any]] = []
     size = 0
     for row, vector in enumerate(vectors):
@@ -256,7 +261,7 @@ def _batches(vectors: Floats, columns: Mapping[str, Column]) -> Iterator[list[di
 
 
 def remove_embedded(path: Path) -> None:
-    """Closes an embedded database, and removes the files of the database."""
+    """Closes an embedded database, and removes its files."""
     from milvus_lite.server_manager import server_manager_instance
 
     server_manager_instance.release_server(str(path))
@@ -264,7 +269,7 @@ def remove_embedded(path: Path) -> None:
 
 
 class _Failures(logging.Handler):
-    """Keeps logged errors in a list, instead of printing them."""
+    """Keeps the errors of log records in a list, and prints nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -277,9 +282,9 @@ class _Failures(logging.Handler):
 
 @contextmanager
 def _opening_embedded(uri: str) -> Iterator[None]:
-    """Raises VectorDatabaseError with the cause if an embedded database does not open in a `with` statement.
+    """Raises VectorDatabaseError, with the cause, if an embedded database cannot be opened.
 
-    The package milvus-lite logs the cause with a traceback, and raises an error that does not name the cause.
+    The package milvus-lite only logs the cause, and raises an error without the cause.
     """
     log, failures = logging.getLogger("milvus_lite.server_manager"), _Failures()
     propagate, log.propagate = log.propagate, False

@@ -1,4 +1,4 @@
-"""Searches exactly in plain NumPy: slow, but so simple that tests compare every other index with this one."""
+"""Searches exactly in plain NumPy; tests compare all other indexes with this simple, slow index."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from indexes.base import Floats, SearchResult, VectorIndex, VectorIndexError, checked_vectors, write_array
 
 _SCORES_AT_ONCE = 16 * 1024 * 1024
-"""The number of scores computed at once: the scores take 64 MiB of memory, and sorting the scores takes
-another 128 MiB."""
+"""The number of scores that are computed in one step: the scores take 64 MiB of memory, and sorting the
+scores takes another 128 MiB."""
 
 
 class ExactIndex(VectorIndex):
-    """Compares each query with each vector, without rounding the vectors.
+    """Compares each query with each vector; the vectors are not rounded.
 
     Args:
-        vectors: float32 [num_vectors, dim], at least one.
+        vectors: float32 [num_vectors, dim], at least one vector.
 
     Example:
         >>> ExactIndex([[1.0, 0.0], [0.0, 2.0]]).search([[1.0, 1.0]], k=1).rows.tolist()

@@ -1,4 +1,4 @@
-"""Searches with FAISS: in all vectors (flat index), or in the lists nearest to a query (inverted file)."""
+"""Searches with FAISS, in all vectors (flat index) or in the lists of vectors nearest to a query (IVF)."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from indexes.base import Floats, Rows, SearchResult, VectorIndex, VectorIndexErr
 from indexes.sizes import check_faiss_file
 
 VECTORS_PER_LIST = 39
-"""The least number of vectors for each list of an inverted file, as FAISS advises; k-means groups fewer
-vectors poorly."""
+"""The least number of vectors for each list of an inverted file, as FAISS advises; with fewer vectors,
+k-means makes poor lists."""
 CODES = ("full", "fp16", "sq8")
-"""The ways to store vectors in inverted lists: unrounded, or rounded to two bytes or one byte per number."""
+"""The ways to store vectors in inverted lists: unrounded; rounded to two bytes per number; rounded to one
+byte per number."""
 BLOCK = 8
-"""FAISS reads a rounded vector in blocks of eight numbers. A search takes five times as long if the length of
-the vectors is not a multiple of `BLOCK`."""
+"""The size of the blocks in which FAISS reads rounded vectors, as a number of dimensions. A search takes five
+times as long if the number of dimensions is not a multiple of `BLOCK`."""
 _ROUNDS = 10
-"""The number of iterations of the k-means that groups vectors into lists."""
+"""The number of rounds of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
-"""FAISS's constant for each way of rounding the numbers of a vector."""
+"""Maps each way of rounding to FAISS's constant for this rounding."""
 
 
 def set_threads(threads: int) -> None:
-    """Sets how many threads FAISS uses in this process; 0 keeps FAISS's default of one thread per core."""
+    """Sets how many threads FAISS uses in this process; 0 changes nothing (FAISS uses a thread per core)."""
     if threads > 0:
         faiss.omp_set_num_threads(threads)
 
 
 class FaissIndex(VectorIndex):
-    """Is the base class of vector indexes that FAISS stores and searches.
+    """Is the base class of the vector indexes that use FAISS.
 
     `FaissIndex.load` returns a FlatIndex or an InvertedFileIndex, depending on the kind of index in the file.
     """
@@ -66,7 +67,7 @@ class FaissIndex(VectorIndex):
         return kind(index)
 
     def _checked(self, scores: Floats, rows: Rows) -> SearchResult:
-        """Makes a search result; raises VectorIndexError if a damaged file gives rows that do not exist."""
+        """Makes a search result; raises VectorIndexError if the result names rows that do not exist."""
         if rows.size and not (rows.min() >= 0 and rows.max() < self.num_vectors):
             raise VectorIndexError("The vector index holds rows that do not exist")
         return SearchResult(scores, rows)
@@ -79,7 +80,7 @@ class FlatIndex(FaissIndex):
 
     @classmethod
     def build(cls, vectors: ArrayLike) -> FlatIndex:
-        """Makes a flat index of the vectors in `vectors`, float32 [num_vectors, dim], at least one vector."""
+        """Makes a flat index of vectors, float32 [num_vectors, dim], at least one vector."""
         checked = checked_vectors(vectors, "vectors", least=1)
         index = faiss.IndexFlatIP(checked.shape[1])
         index.add(checked)
@@ -92,8 +93,8 @@ class FlatIndex(FaissIndex):
 class InvertedFileIndex(FaissIndex):
     """Compares a query only with the vectors in the `num_probes` lists that are nearest to the query.
 
-    An index of rounded vectors returns rounded scores, so two vectors of similar score may be returned in the
-    wrong order.
+    If the vectors are rounded, the scores are rounded too, so two vectors of similar score may have the wrong
+    order.
     """
 
     is_exact = False
@@ -113,24 +114,24 @@ class InvertedFileIndex(FaissIndex):
         weights: ArrayLike | None = None,
         seed: int = 42,
     ) -> InvertedFileIndex:
-        """Groups vectors into lists by k-means, and makes an inverted-file index of the lists.
+        """Groups vectors into lists by k-means, and makes an index of the lists.
 
-        K-means makes short lists of vectors with high weights, and long lists of vectors with low weights.
-        High weights for the vectors that are near to many queries make searches faster, because the same
-        recall then needs at most a quarter of the lists that equal weights would need.
+        The weights change how k-means groups: vectors of high weight get into short lists, vectors of low
+        weight into long lists. High weights for the vectors near to many queries make a search faster: the
+        wanted recall then needs at most a quarter of the lists that it needs with equal weights.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`
                 vectors.
-            num_lists: the number of lists; by default four times the root of the number of vectors.
+            num_lists: the number of lists; by default four times the square root of the number of vectors.
             num_probes: the number of lists that a search looks into.
-            codes: the way in which the vectors are stored, one of `CODES`.
-            weights: float [num_vectors], the weight of each vector in the k-means, above 0; by default 1.
-            seed: the seed of the k-means.
+            codes: how the vectors are stored, one of `CODES`.
+            weights: float [num_vectors], above 0, the weight of each vector in the k-means; by default 1.
+            seed: the seed of the random choices of the k-means.
 
         Raises:
-            VectorIndexError: too few vectors for the number of lists, or the number of weights is not the
-                number of vectors.
+            VectorIndexError: there are too few vectors for the number of lists; there is not one weight for
+                each vector.
         """
         checked = checked_vectors(vectors, "vectors")
         most = len(checked) // VECTORS_PER_LIST
@@ -176,7 +177,7 @@ class InvertedFileIndex(FaissIndex):
 
     @property
     def codes(self) -> str:
-        """Returns the way in which the vectors are stored, one of `CODES`."""
+        """Returns how the vectors are stored, one of `CODES`."""
         if not hasattr(self._lists, "sq"):
             return "full"
         return next(name for name, quantizer in _QUANTIZERS.items() if quantizer == self._lists.sq.qtype)
@@ -192,35 +193,35 @@ class InvertedFileIndex(FaissIndex):
         return int(self._lists.nprobe)
 
     def set_num_probes(self, num_probes: int) -> None:
-        """Sets the number of lists that later searches look into; `save` writes the number to the file."""
+        """Sets the number of lists that later searches look into; `save` writes this number to the file."""
         if not 1 <= num_probes <= self.num_lists:
             raise VectorIndexError(f"The number of probes must be 1 to {self.num_lists} but is {num_probes}")
         self._lists.nprobe = num_probes
 
     def settings(self) -> dict[str, int]:
-        """Returns the number of lists, and the number of lists that a search looks into."""
+        """Returns the number of all lists, and the number of lists that a search looks into."""
         return {"num_lists": self.num_lists, "num_probes": self.num_probes}
 
     def num_compared(self, queries: Floats, num_probes: int) -> float:
-        """Counts the vectors in the `num_probes` lists nearest to a query, averaged over all queries."""
+        """Returns the mean number of vectors in the `num_probes` lists nearest to a query."""
         padded = np.pad(queries, ((0, 0), (0, self._lists.d - self.dim)))
         _, lists = self._lists.quantizer.search(padded, num_probes)
         sizes = np.array([self._lists.invlists.list_size(row) for row in range(self.num_lists)])
         return float(sizes[lists].sum() / max(len(queries), 1))
 
     def share_compared(self, queries: Floats) -> float:
-        """Returns the share of all vectors (0 to 1) that a query is compared with, averaged over queries."""
+        """Returns the mean share of the vectors, over all queries, that a search compares with a query."""
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Doubles the number of lists that later searches look into; returns False if all are searched."""
+        """Doubles the number of lists that later searches look into; returns False if it cannot grow."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))
         return True
 
     def probe(self, queries: Floats, k: int) -> SearchResult:
-        """Searches the lists nearest to each query; adds rows of -1 if the lists hold too few vectors."""
+        """Searches only the lists nearest to each query; fills missing results with the row -1."""
         return SearchResult(*self._index.search(queries, k))
 
     def _search(self, queries: Floats, k: int) -> SearchResult:
@@ -245,7 +246,7 @@ _KINDS: dict[str, type[FaissIndex]] = {
 
 
 def _read_mapped(path: Path) -> Any:
-    """Opens a FAISS index from a file; maps the vectors into memory instead of reading the vectors."""
+    """Opens a FAISS index from a file; maps the vectors into memory instead of reading them."""
     with path.open("rb") as file:
         is_flat = file.read(4) == b"IxFI"
     # FAISS maps flat indexes in another way than inverted files; the way for flat indexes crashes on a
@@ -263,10 +264,10 @@ def _read_mapped(path: Path) -> Any:
 
 
 def _lists_of(index: Any) -> Any:
-    """Returns the FAISS index that holds the vectors, without the transform that may pad queries."""
+    """Returns the part of a FAISS index that holds the vectors, without the part that pads queries."""
     return faiss.downcast_index(index.index) if isinstance(index, faiss.IndexPreTransform) else index
 
 
 def _reason(error: Exception) -> str:
-    """Returns the last words of a FAISS error message, without the position in the C++ source code."""
+    """Returns the end of an error message of FAISS, without the position in FAISS's source code."""
     return str(error).rpartition(": ")[2].strip() or "the file is damaged"

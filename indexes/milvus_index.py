@@ -1,4 +1,4 @@
-"""Searches with Milvus: a vector database holds the vectors, and the index holds the vectors' address."""
+"""Searches with Milvus: a vector database holds the vectors, and the index only knows where they are."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from indexes.database import (
 )
 
 _OPERATORS = {"=": "==", "<>": "!=", "like": "like", "not like": "not like"}
-"""Maps operators of a `ColumnTest` to operators of Milvus: the operators that differ in Milvus, and the
-operators that take a pattern."""
+"""Maps operators of a `ColumnTest` to operators of Milvus; operators that are missing here have the same name
+in Milvus."""
 
 
 class Address(NamedTuple):
-    """Says in which vector database and which collection the vectors of an index are."""
+    """Says where the vectors of an index are: in which vector database and in which collection."""
 
     uri: str
-    """The address of a server, or the path of an embedded database; a relative path begins at the folder of
-    the file in which this `Address` is saved."""
+    """The address of a server, or the path of an embedded database; a relative path starts at the folder of
+    the file that holds this `Address`."""
     collection: str
     num_vectors: int
     dim: int
     columns: dict[str, str]
-    """The columns that conditions may name, and the kind of each column: "text", "whole" or "number"."""
+    """Maps each column that conditions may name to the kind of the column: "text", "whole" or "number"."""
 
     def write(self, path: Path) -> None:
         """Writes the address to a file; raises VectorIndexError if the file cannot be written."""
@@ -54,7 +54,7 @@ class Address(NamedTuple):
             raise VectorIndexError(f"Cannot write the address of vectors to {path}: {error}") from error
 
     def without(self, columns: Collection[str]) -> Address:
-        """Returns the address without the given columns, whose values in the database are out of date."""
+        """Returns the address without the given columns, whose values in the database are outdated."""
         return self._replace(
             columns={name: kind for name, kind in self.columns.items() if name not in columns}
         )
@@ -77,14 +77,14 @@ class Address(NamedTuple):
 
 
 class MilvusIndex(VectorIndex):
-    """Lets Milvus compare each query with all vectors of a collection, or with those that meet a condition.
+    """Lets Milvus compare each query with the vectors of a collection: all, or those that meet a condition.
 
-    The method `save` writes only the address of the vectors. The index connects to the database at the first
-    search; if the connection fails, the next search tries again.
+    The method `save` writes only the address of the vectors, and not the vectors. The index connects to the
+    database at the first search; if that fails, the next search tries to connect.
 
     Args:
         address: the address of the vectors in the database.
-        folder: the folder at which a relative path of an embedded database begins.
+        folder: the folder at which a relative path in `address` starts.
     """
 
     is_exact = True
@@ -106,18 +106,18 @@ class MilvusIndex(VectorIndex):
         collection: str,
         folder: Path,
     ) -> MilvusIndex:
-        """Writes vectors into a new collection, and returns an index with the address of the collection.
+        """Writes vectors to a new collection; returns an index that knows the address of the collection.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors to write, at least one.
-            columns: the columns that conditions may name, with a value for each vector.
-            uri: the address of a server, or the path of an embedded database; a relative path begins at
+            columns: the columns that conditions may name; each column has a value for each vector.
+            uri: the address of a server, or the path of an embedded database; a relative path starts at
                 `folder`.
-            collection: the name of the collection, which the database must not hold yet.
+            collection: the name of the new collection.
             folder: the folder in which the caller will save the address.
 
         Raises:
-            VectorIndexError: the vectors or the database cannot be used.
+            VectorIndexError: the vectors are not usable; the database cannot be used.
         """
         checked = checked_vectors(vectors, "vectors", least=1)
         kinds = {name: column.kind for name, column in columns.items()}
@@ -131,15 +131,15 @@ class MilvusIndex(VectorIndex):
 
     @classmethod
     def load(cls, path: Path, folder: Path | None = None) -> MilvusIndex:
-        """Reads the address of the vectors that `save` wrote.
+        """Reads an index from a file with the address of the vectors, which `save` wrote.
 
-        A relative path of an embedded database begins at `folder`, by default the folder of the file.
+        A relative path in the address starts at `folder`, by default the folder of the file.
         """
         return cls(Address.read(path), folder or path.parent)
 
     @cached_property
     def _database(self) -> Database:
-        """Connects to the database, and checks that the collection holds as many vectors as the index."""
+        """Connects to the database; checks that the collection holds as many vectors as the index."""
         database, collection = Database(self._place), self.address.collection
         database.load(collection)
         if (held := database.count(collection)) != self.num_vectors:
@@ -150,7 +150,7 @@ class MilvusIndex(VectorIndex):
         return database
 
     def count(self, condition: Condition) -> int:
-        """Counts the movies that meet a condition over `columns`; remembers the number for the next call."""
+        """Counts the movies that meet a condition over `columns`; remembers the number for later calls."""
         if condition not in self._counts:
             found = self._database.count(self.address.collection, expression_of(condition))
             self._counts = {**dict(list(self._counts.items())[-999:]), condition: found}
@@ -193,8 +193,8 @@ class MilvusIndex(VectorIndex):
 def expression_of(condition: Condition) -> str:
     """Returns a condition in the language of Milvus.
 
-    A test with <>, `not in` or `not like` also asks for a known value, because databases differ on movies
-    whose value is unknown.
+    A test with <>, `not in` or `not like` also demands a known value, because databases disagree about movies
+    without a value.
 
     Example:
         >>> from indexes.conditions import ColumnTest

@@ -1,4 +1,4 @@
-"""Measures the recall of an index against exact search, and tunes an index to reach a wanted recall."""
+"""Measures the recall of an index against exact search, and tunes an index until its recall suffices."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from indexes.base import Floats, VectorIndex, VectorIndexError, checked_vectors
 from indexes.faiss_index import InvertedFileIndex
 
 _ROUNDING = 1e-5
-"""The tolerance for rounding errors in a score, relative to the absolute score, or to 1 if the absolute score
-is smaller."""
+"""The largest difference between two scores that counts as a rounding error; relative to the score, or to 1
+if the score is smaller than 1."""
 _MOST_SHORT = 0.01
-"""The largest share of queries for which the lists searched may hold too few vectors."""
+"""The largest share of queries for which the searched lists may hold fewer vectors than wanted."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
-    """Measures the share of the true k nearest vectors that an index finds, averaged over queries, 0 to 1.
+    """Measures the share of the true k nearest vectors that an index finds: the mean over queries, 0 to 1.
 
-    The recall of a query is the number of results whose score is at least the k-th highest exact score,
-    divided by `min(k, num_vectors)`. Two scores that differ by less than the tolerance `_ROUNDING` count as
-    equal. A vector whose score equals the k-th highest exact score counts as found, so that any choice among
-    vectors of equal score gives the same recall. The index `exact` holds the same vectors as `index`, and
-    searches exactly.
+    The recall of a query is the number of results that score at least as high as the k-th highest exact
+    score, divided by `min(k, num_vectors)`. Two scores count as equal if they differ by less than
+    `_ROUNDING`. A vector whose score equals the k-th highest exact score counts as found, so that the recall
+    does not depend on the choice among vectors of equal score. The index `exact` holds the vectors of
+    `index`, and searches exactly.
     """
     return _recall_of(index.search(queries, k).scores, exact.search(queries, k).scores)
 
@@ -38,29 +38,28 @@ def tune_num_probes(
     measure: Callable[[VectorIndex], float] | None = None,
     least_compared: float = 1,
 ) -> float:
-    """Tunes the number of lists that an index searches (the probes) to reach `recall_target`.
+    """Finds how many lists (probes) a search must look into to reach `recall_target`, and sets the number.
 
-    The number of probes is doubled until the wanted recall is reached, and then reduced while the wanted
-    recall is still reached.
+    The number of probes is doubled until the recall suffices, and then lowered as long as the recall still
+    suffices.
 
-    An index of rounded vectors may miss the wanted recall even in a search of all lists. If a search of all
-    lists misses the wanted recall, the wanted recall is lowered to `recall_target * (recall of a search of
-    all lists)`.
+    If the vectors are rounded, even a search of all lists may miss `recall_target`. If a search of all lists
+    misses `recall_target`, the target is multiplied by the recall of that search.
 
     Args:
         index: the index that is tuned.
-        exact: an exact index that holds the same vectors as `index`.
-        queries: float32 [num_queries, dim], queries like the ones that will be asked.
-        k: the number of vectors wanted for each query; for nearly all queries, the lists searched must hold
-            at least k vectors.
-        recall_target: the wanted recall, 0 to 1.
-        measure: a function that returns a recall, 0 to 1, used in place of the share of the true `k` nearest
-            vectors found.
-        least_compared: the least number of vectors that a query is compared with on average, even if fewer
+        exact: an exact index of the vectors of `index`.
+        queries: float32 [num_queries, dim], typical queries.
+        k: the number of vectors wanted for each query; the searched lists must hold k vectors for nearly all
+            queries.
+        recall_target: the wanted recall, from 0 to 1.
+        measure: a function that measures the recall of an index, from 0 to 1, in place of the function
+            `recall`.
+        least_compared: the least mean number of vectors that a search compares with a query, even if fewer
             vectors reach the wanted recall.
 
     Returns:
-        The recall reached, 0 to 1; the index keeps the number of probes that reached the recall.
+        The recall, from 0 to 1, with the number of probes that was set.
     """
     checked = checked_vectors(queries, "queries")
     truth = exact.search(checked, k).scores

@@ -1,8 +1,8 @@
-"""Checks the sizes of arrays in a FAISS file before FAISS reads the file.
+"""Checks the sizes in a FAISS file before FAISS reads the file.
 
-FAISS allocates as much memory as the sizes in a file say, so a damaged size could ask for 32 GB or end the
-process. The check compares the sizes with each other and with the length of the file. The check does not read
-the vectors in the file.
+FAISS allocates as much memory as the sizes in a file demand, so a damaged size could demand 32 GB of memory
+or crash the process. The check compares the sizes with each other and with the length of the file, and does
+not read the vectors.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import numpy as np
 from indexes.base import VectorIndexError
 
 _PLACEHOLDER = 1 << 20
-"""A number that FAISS writes twice in the header of an index, in place of fields that are no longer used."""
+"""The number that FAISS writes twice into the header of an index, in place of fields that are no longer
+used."""
 _CODE_BYTES = {faiss.ScalarQuantizer.QT_8bit: 1, faiss.ScalarQuantizer.QT_fp16: 2}
-"""The number of bytes of a rounded number, for each of FAISS's ways of rounding."""
+"""Maps FAISS's constant for each way of rounding to the number of bytes of a rounded number."""
 
 
 def check_faiss_file(path: Path) -> None:
-    """Checks by the sizes in a file that the file holds an index that `FaissIndex.save` could have written.
+    """Checks, by the sizes in a file, that `FaissIndex.save` could have written the file.
 
     Raises:
-        VectorIndexError: a size in the file is impossible, or the file holds a kind of index that
-            `FaissIndex` does not know.
+        VectorIndexError: a size in the file is impossible; the file holds a kind of index that `FaissIndex`
+            does not know.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
@@ -39,7 +40,7 @@ def check_faiss_file(path: Path) -> None:
 
 
 class _Reader:
-    """Reads the fields of a FAISS file one after the other; raises ValueError at an impossible value."""
+    """Reads one field of a FAISS file after the other; raises ValueError for an impossible value."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -77,7 +78,7 @@ class _Reader:
         self._file.seek(num_bytes, 1)
 
     def _header(self) -> tuple[int, int]:
-        """Reads the header, with which every index begins; returns the dimension and number of vectors."""
+        """Reads the header of an index; returns the number of dimensions and the number of vectors."""
         dim, number, *rest = self._fields("iqqqBi")
         _require(rest[:3] == [_PLACEHOLDER, _PLACEHOLDER, 1], "the header is damaged")
         _require(rest[3] == faiss.METRIC_INNER_PRODUCT, "the metric is another one")
@@ -99,7 +100,7 @@ class _Reader:
         _require(columns == expected and self._fields("iiB") == (dim, size, 1), "the padding is damaged")
 
     def _lists(self, kind: bytes) -> tuple[int, int]:
-        """Reads an inverted file; returns the dimension and the number of the vectors in its lists."""
+        """Reads an inverted file; returns the number of dimensions and the number of vectors."""
         dim, number = self._header()
         num_lists, num_probes = self._fields("QQ")
         _require(1 <= num_probes <= num_lists, "the number of lists is wrong")
@@ -117,7 +118,7 @@ class _Reader:
         return dim, number
 
     def _code_bytes(self, dim: int) -> int:
-        """Reads how the numbers of vectors are rounded; returns the number of bytes of a rounded vector."""
+        """Reads how vectors are rounded; returns the number of bytes of a rounded vector."""
         rounding, _, _, code_dim, code_bytes, num_bounds = self._fields("iifQQQ")
         _require(rounding in _CODE_BYTES and code_dim == dim, "the rounding is unknown")
         expected = _CODE_BYTES[rounding] * dim

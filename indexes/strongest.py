@@ -1,9 +1,9 @@
-"""Searches for many queries at once: one matrix product compares the queries with a selection of vectors.
+"""Searches for many queries together: one matrix product compares the queries with selected vectors.
 
-One matrix product for many queries takes far less time than a separate search for each query. Picking the k
-highest scores of each query takes more time than the matrix product that computes the scores. To pick the k
-highest scores of a query faster, the scores are divided into groups of eight, and only the k groups with the
-highest maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
+One matrix product for many queries takes far less time than a separate search for each query. After the
+matrix product, picking the k highest scores of each query takes most of the time. To pick the k highest
+scores of a query faster, the scores are divided into groups of eight, and only the k groups with the highest
+maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ from indexes.base import (
 )
 
 _GROUP = 8
-"""The number of columns of scores in a group; only groups with a high maximum are searched for the k highest
-scores."""
+"""The number of scores in a group; only groups with a high maximum are searched for the k highest scores."""
 _SCORES_AT_ONCE = 2**22
-"""The number of inner products computed at once; 4 million numbers take 16 MiB, which fit into the
-processor's cache."""
+"""The number of inner products that are computed in one step; 4 million numbers take 16 MiB, which fit into
+the processor's cache."""
 
 
 class StrongestIndex(VectorIndex):
-    """Compares queries exactly with a selection of vectors: the vectors that score high for many queries.
+    """Compares queries exactly with selected vectors, usually the vectors that score high for many queries.
 
     Args:
-        vectors: float32 [num_vectors, dim], at least one: the vectors that score high for many queries, or
-            all vectors.
-        rows: int64 [num_vectors], ascending, the row number by which results name each vector; by default the
+        vectors: float32 [num_vectors, dim], the selected vectors, at least one.
+        rows: int64 [num_vectors], ascending, the number by which results name each vector; by default the
             position of the vector in `vectors`.
 
     Example:
@@ -59,11 +57,11 @@ class StrongestIndex(VectorIndex):
 
     @property
     def rows(self) -> Rows:
-        """Returns the row number by which results name each vector: int64 [num_vectors], ascending."""
+        """Returns the number by which results name each vector: int64 [num_vectors], ascending."""
         return self._rows
 
     def save(self, path: Path) -> None:
-        """Writes the vectors and the row numbers of the vectors to a NumPy file."""
+        """Writes the vectors and their row numbers to a NumPy file."""
         held = np.empty(self.num_vectors, dtype=[("row", "<i8"), ("vector", "<f4", (self.dim,))])
         held["row"], held["vector"] = self._rows, self._vectors
         write_array(path, held)
@@ -79,7 +77,7 @@ class StrongestIndex(VectorIndex):
 
     @classmethod
     def of(cls, held: NDArray[Any]) -> StrongestIndex:
-        """Makes a `StrongestIndex` from the array of vectors and row numbers that `save` wrote."""
+        """Makes a `StrongestIndex` from an array that `save` wrote: a row number and a vector per item."""
         if held.dtype.names != ("row", "vector") or held.ndim != 1:
             raise VectorIndexError("The array does not hold a row and a vector each")
         return cls(held["vector"], held["row"])
@@ -100,10 +98,10 @@ class StrongestIndex(VectorIndex):
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    The inner product of a query q and a vector v is at most `m · v + |q - m| |v|`, where m is the mean of all
-    queries (Cauchy-Schwarz inequality). The function ranks each vector v by `m · v + r |v|`, where m is the
-    mean of the sampled `queries`, and r is the median of `|q - m|` over the sampled queries q. The length
-    `|v|` of a vector is computed only from the dimensions in which the sampled queries differ.
+    If m is the mean of all queries, the inner product of a query q and a vector v is at most `m · v + |q - m|
+    |v|` (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where
+    m is the mean of the sampled `queries`, and r is the median of `|q - m|` over the sampled queries q. The
+    length `|v|` counts only the dimensions in which the sampled queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.
@@ -118,7 +116,7 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
 
 
 def _highest(values: Floats, k: int) -> Rows:
-    """Finds the columns of the k highest numbers in each row of `values`, in any order; k is at least 1."""
+    """Returns the columns of the k highest numbers in each row of `values`, in any order; k is at least 1."""
     num_rows, num_columns = values.shape
     num_groups = num_columns // _GROUP
     if num_groups <= k:
