@@ -1,4 +1,4 @@
-"""Decides which requests are answered: checks access tokens, and limits the requests of each token."""
+"""Decides which requests are answered: checks access tokens, and limits the number of requests per token."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _SHORTEST = 16
 
 
 class Access:
-    """Checks that a request has a token of the token file, and that no token sends too many requests.
+    """Checks each request: it must have a token of the token file, and the token must not be used too often.
 
-    The token file holds one token on each line; a line that begins with # is a comment. The token file is
-    read again whenever the file has changed, so that tokens can be added or withdrawn while the service runs.
+    The token file holds one token on each line; a line that begins with # is a comment. A changed token file
+    is read again, so that tokens can be added or withdrawn while the service runs.
 
     Args:
         token_file: the path of the token file, or None if anybody may send requests.
-        rate: the largest number of requests per second for each token, or for each address if there are no
-            tokens; None for no limit.
+        rate: the largest number of requests per second with one token, or from one address if no tokens are
+            needed; None for no limit.
 
     Raises:
-        ConfigError: the token file cannot be read, holds no token, or holds a token that is too short.
+        ConfigError: the token file cannot be read; the file holds no token; or a token is too short.
     """
 
     def __init__(self, token_file: Path | None, rate: float | None) -> None:
@@ -47,14 +47,15 @@ class Access:
 
     @property
     def is_open(self) -> bool:
-        """Tells whether every request is answered, because there are neither tokens nor a limit."""
+        """Tells whether no request can be refused: no token is needed, and requests are not limited."""
         return self._token_file is None and self._limit is None
 
     def check(self, request: Request) -> None:
-        """Checks that a request has a valid token, and that the token does not send too many requests.
+        """Checks that a request has a valid token, and that the token is not used too often.
 
         Raises:
-            ProblemError: the request has no valid token (401), or the token sent too many requests (429).
+            ProblemError: the request has no valid token (status 401); or too many requests came with the
+                token (status 429).
         """
         asker = request.client.host if request.client else "unknown"
         if self._token_file is not None:
@@ -83,7 +84,7 @@ class Access:
         return f"token {valid.index(True)}"
 
     def _read(self, path: Path) -> None:
-        """Reads the tokens again if the token file has changed; an unusable file makes all tokens invalid."""
+        """Reads the token file if it has changed; if it cannot be used, no token is valid any more."""
         try:
             stat = path.stat()
             state = (stat.st_mtime_ns, stat.st_size)
@@ -98,7 +99,7 @@ class Access:
 
 
 def _token_of(header: str) -> bytes:
-    """Returns the token in a header: a Bearer token or a Basic password; b"" if the header has none."""
+    """Returns the token in an Authorization header: a Bearer token or a Basic password; b"" if none."""
     kind, _, value = header.partition(" ")
     if kind.lower() == "bearer":
         return value.strip().encode("utf-8", "replace")
@@ -111,11 +112,11 @@ def _token_of(header: str) -> bytes:
 
 
 def _tokens_in(path: Path) -> tuple[bytes, ...]:
-    """Reads a file that holds one token on each line.
+    """Reads the tokens in a token file, which has one token per line.
 
     Raises:
         OSError: the file cannot be read.
-        ConfigError: the file is not text, holds no token, or holds a token that is too short.
+        ConfigError: the file holds no token; or a token is too short.
     """
     lines = [line.strip() for line in path.read_bytes().split(b"\n")]
     tokens = tuple(line for line in lines if line and not line.startswith(b"#"))
@@ -132,7 +133,7 @@ def _reason(error: Exception) -> str:
 
 
 def _limit(rate: float) -> RateLimitItemPerSecond:
-    """Converts a rate to whole requests in whole seconds: 0.5 per second becomes 1 in 2 seconds."""
+    """Converts a limit to whole requests in whole seconds: 0.5 requests per second become 1 in 2 seconds."""
     if rate >= 1:
         return RateLimitItemPerSecond(int(rate))
     return RateLimitItemPerSecond(1, max(1, round(1 / rate)))

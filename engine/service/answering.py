@@ -1,4 +1,4 @@
-"""Answers the questions in requests as JSON: chooses the index, and records the lists that are shown."""
+"""Answers requests as JSON: chooses the index that answers, and records the top lists in answers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _HEADERS = {
 
 
 def documented(model: Any, **more: str) -> dict[str, Any]:
-    """Returns the keyword arguments by which FastAPI describes a route's answers in the OpenAPI document.
+    """Returns arguments for a route decorator of FastAPI that describe the answers in the OpenAPI document.
 
-    The keyword arguments `more`, such as `refused_409`, describe further error answers by HTTP status.
+    An argument in `more`, such as `refused_409`, describes the error answer with the HTTP status in its name.
 
-    The routes return bytes instead of models, because FastAPI would need milliseconds to check and copy a
-    list.
+    The routes return bytes and not Pydantic models, because FastAPI would need milliseconds to check and copy
+    a model.
     """
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
     texts = _REFUSALS | {int(name.removeprefix("refused_")): text for name, text in more.items()}
@@ -62,12 +62,12 @@ _REFUSALS = {
 
 
 class Shown(NamedTuple):
-    """Describes a list in an answer, for the log of shown lists."""
+    """Describes a top list in an answer, for the log of lists that were shown."""
 
     question: str
     """The path of the route, such as recommend/reviewer."""
     key: str = "recommendations"
-    """The key in the answer's JSON under which the list is found."""
+    """The entry of the answer's JSON object that holds the list."""
     reviewer_id: str | None = None
     first_rank: int = 1
 
@@ -78,7 +78,7 @@ async def answer(
     question: Callable[[Engine], responses.Response],
     shown: Shown | None = None,
 ) -> Response:
-    """Asks the engine of an index a question, in the engine thread; returns the answer as JSON."""
+    """Asks the engine of an index a question, in the engine thread; returns an HTTP answer with JSON."""
     engine = index.engine
     headers = {"X-Index-Build": engine.build}
     if request.app.state.trial is not None:
@@ -97,7 +97,7 @@ async def answer(
 
 
 def to_json(found: responses.Response) -> bytes:
-    """Converts an answer to JSON; NumPy's numbers become plain numbers."""
+    """Converts an answer, which may contain NumPy numbers, to JSON."""
     return orjson.dumps(found, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -109,7 +109,7 @@ def expose(
     found: responses.Response,
     shown: Shown,
 ) -> None:
-    """Counts a list that is being sent, and records the list if the service logs shown lists."""
+    """Counts a list that a client gets; writes the list to the log of shown lists, if the service has one."""
     metrics.LISTS.labels(index.name, index.arm).inc()
     exposures: ExposureLog | None = request.app.state.exposures
     if exposures is None:
@@ -131,11 +131,11 @@ def expose(
 def index_of(request: Request, asker: str | None = None) -> LiveIndex:
     """Returns the index that the path of a request names, or the default index if the path names none.
 
-    The argument `asker` is the id of the reviewer about whom the request asks. In an A/B test, the trial
+    The argument `asker` is the id of the reviewer for whom the request is made. In an A/B test, the trial
     index answers for a share of the reviewers, and the default index answers for all other reviewers.
 
     Raises:
-        ProblemError: the service has no index of the name in the path.
+        ProblemError: the service has no index with the name in the path.
     """
     state = request.app.state
     name = request.path_params.get("index_name")

@@ -1,4 +1,4 @@
-"""Builds the service from routes, access checks, metrics, switches to new builds, and error answers."""
+"""Builds the service: routes, access checks, metrics, error answers, and the watch for new builds."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 
 
 def make_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """Builds the service; the default settings are the settings that `engine serve` left in the environment.
+    """Builds the service; default settings come from the environment, where `engine serve` puts them.
 
     Raises:
         ArtifactError: a directory holds no index that can be opened.
-        ConfigError: the token file cannot be used.
+        ConfigError: the token file cannot be read; holds no token; or holds a token that is too short.
     """
     settings = settings or ServiceSettings.from_environment()
     access = Access(None if settings.token_file is None else Path(settings.token_file), settings.rate)
@@ -129,7 +129,7 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 
 
 def _add_service_routes(app: FastAPI) -> None:
-    """Adds the routes for operators of the service, which answer even while questions are being answered."""
+    """Adds routes about the state of the service; these routes do not wait for questions to be answered."""
 
     @app.get("/healthz", tags=["service"])
     async def health() -> dict[str, str]:
@@ -154,7 +154,7 @@ def _add_service_routes(app: FastAPI) -> None:
 
 
 def _measure(app: FastAPI) -> None:
-    """Sets the metrics that describe the state of this process, such as the number of waiting questions."""
+    """Sets the metrics of this process's state, such as the number of waiting questions."""
     metrics.WAITING.set(app.state.thread.num_waiting)
     for index in app.state.indexes.values():
         metrics.BUILT.labels(index.name).set(index.built_at)
@@ -163,9 +163,9 @@ def _measure(app: FastAPI) -> None:
 
 
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
-    """Sets the metrics of this process every few seconds, as any process may be asked for all metrics.
+    """Sets the metrics of this process every few seconds, because any process may answer for all processes.
 
-    The task also writes a Parquet file of the recorded lists that have waited long enough.
+    This task also writes shown lists to a new Parquet file, when they have been in memory long enough.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

@@ -1,4 +1,4 @@
-"""Answers questions one after another in a separate thread, so that health and metrics never wait."""
+"""Answers questions one after another in a separate thread, so that other requests need not wait."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from engine.threads import one_thread
 
 _Found = TypeVar("_Found")
 _SECONDS_TO_COLLECT = 0.003
-"""The number of seconds for which answers are collected before the event loop is woken, if more questions
-wait."""
+"""While more questions wait, finished answers are collected for this many seconds before they are delivered
+together."""
 
 
 class BusyError(Exception):
-    """A question was asked while too many other questions were waiting."""
+    """The largest allowed number of questions was waiting when another question was asked."""
 
 
 class _Waiting(NamedTuple):
-    """Holds a question that waits or runs, and the future that will receive the answer."""
+    """Holds a question that is waiting or running, and the future that will receive the answer."""
 
     question: Callable[[], Any]
     future: asyncio.Future[Any]
 
 
 class EngineThread:
-    """Runs questions in one thread, in the order in which the questions come.
+    """Runs questions in one thread, in the order in which they are asked.
 
     A second thread would make each answer slower without answering more questions per second, because Python
     lets only one thread run at a time.
 
     Args:
-        max_waiting: the largest number of questions that wait or run; with more questions, `ask` raises
-            BusyError.
+        max_waiting: the largest number of questions that may be waiting or running; `ask` raises BusyError
+            for a further question.
         timeout: the number of seconds after which `ask` stops waiting for an answer and raises TimeoutError.
     """
 
@@ -55,21 +55,21 @@ class EngineThread:
 
     @property
     def num_waiting(self) -> int:
-        """Returns the number of questions that wait or run."""
+        """Returns the number of questions that are waiting or running."""
         return self._num_waiting
 
     @property
     def is_full(self) -> bool:
-        """Tells whether the largest allowed number of questions waits or runs."""
+        """Tells whether the largest allowed number of questions is waiting or running."""
         return self._num_waiting >= self._max_waiting
 
     async def ask(self, question: Callable[[], _Found]) -> _Found:
-        """Runs a question in the engine thread; returns the question's result, or raises its error.
+        """Runs a question in the engine thread; returns its result, or raises the error that it raised.
 
         Raises:
-            BusyError: `max_waiting` questions wait or run.
-            TimeoutError: no answer came within the timeout. A question that has not begun to run is then
-                dropped.
+            BusyError: `max_waiting` questions are waiting or running already.
+            TimeoutError: no answer came within the timeout. A question that is still waiting is then never
+                run.
         """
         if self.is_full:
             raise BusyError
@@ -84,7 +84,7 @@ class EngineThread:
             timer.cancel()
 
     def _run(self) -> None:
-        """Answers questions until `close` is called; skips questions whose future is already done."""
+        """Answers questions until `close` is called; skips questions whose answers nobody waits for."""
         while (waiting := self._queue.get()) is not None:
             found, error = None, None
             if not waiting.future.done():
@@ -107,7 +107,7 @@ class EngineThread:
                     return
 
     def _deliver(self) -> None:
-        """Passes answers to the waiting futures; runs in the event loop, which alone changes the count."""
+        """Gives answers to the futures that wait for them; runs in the thread of the event loop."""
         self._is_woken = False  # An answer that is appended after this line wakes the event loop again.
         while self._answered:
             waiting, found, error = self._answered.popleft()
@@ -120,7 +120,7 @@ class EngineThread:
                 waiting.future.set_exception(error)
 
     def close(self) -> None:
-        """Drops all waiting questions, and ends the thread after the running question."""
+        """Cancels all waiting questions, and ends the thread when the running question is answered."""
         with suppress(Empty):
             while True:
                 if (waiting := self._queue.get_nowait()) is not None:

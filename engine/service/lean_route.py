@@ -1,4 +1,4 @@
-"""Answers requests without FastAPI's own work, which takes as long as finding similar movies."""
+"""Answers requests without FastAPI's handling, which would take as long as finding similar movies."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LeanRoute(APIRoute):
-    """Calls a function with the request, the ids in the path, and at most one Pydantic model, `asked`.
+    """Calls a route's function with the request, the ids in the path, and a Pydantic model `asked`, if any.
 
-    A lean route makes the model `asked` from the query or from the body of the request. FastAPI describes a
-    lean route in the OpenAPI document, but does not handle the requests for the route, because FastAPI would
-    solve dependencies and copy values for each request.
+    The model `asked` is made from the query string (GET) or from the JSON body (POST) of a request. FastAPI
+    describes a lean route in the OpenAPI document, but does not handle the route's requests, because
+    resolving dependencies and copying values would take time for each request.
     """
 
     @cached_property
@@ -56,20 +56,20 @@ class LeanRoute(APIRoute):
         return handle
 
     def get_route_handler(self) -> _Handler:
-        """Returns the function that FastAPI calls for a request, if FastAPI chooses this route."""
+        """Returns the function that FastAPI calls for requests that do not pass through `LeanRouter`."""
         return self.lean_handler
 
 
 class LeanRouter:
     """Answers requests for lean routes as an ASGI application, and passes all other requests to FastAPI.
 
-    Looking up a lean route by the path of a request is faster than FastAPI, which compares the path with the
-    pattern of each route in turn.
+    `LeanRouter` looks up a request's path in a dictionary, which is faster than FastAPI's comparison of the
+    path with the pattern of each route.
 
     Args:
         app: the application that answers all other requests.
-        routes: the lean routes, whose paths follow `/v1` or `/v1/indexes/NAME` in an address. A path may have
-            one parameter, which must be at the end of the path.
+        routes: routes, of which the lean routes are used; their paths follow `/v1` or `/v1/indexes/NAME` in
+            an address. A path may have one parameter, which must be at the end of the path.
     """
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:
@@ -79,7 +79,7 @@ class LeanRouter:
         self._begun = [_begin(route) for route in lean if "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request for a lean route; passes any other request to the application."""
+        """Answers a request for a lean route; passes any other request to the wrapped application."""
         if scope["type"] == "http" and scope["path"].startswith(_VERSION):
             found = self._find(scope["method"], scope["path"].removeprefix(_VERSION))
             if found is not None:
@@ -96,7 +96,7 @@ class LeanRouter:
         await self._app(scope, receive, send)
 
     def _find(self, method: str, path: str) -> tuple[LeanRoute, dict[str, str]] | None:
-        """Returns the lean route to which a path belongs, and the parameters in the path."""
+        """Returns the lean route to which a path belongs, and the values of the parameters in the path."""
         parameters = {}
         if path.startswith("/indexes/"):
             parameters["index_name"], slash, path = path.removeprefix("/indexes/").partition("/")
@@ -111,7 +111,7 @@ class LeanRouter:
 
 
 def _begin(route: LeanRoute) -> tuple[str, str, LeanRoute]:
-    """Splits the path of a route, such as /movies/{movie_id:path}, into /movies/ and movie_id."""
+    """Splits a route's path before its parameter: /movies/{movie_id:path} becomes /movies/ and movie_id."""
     begin, _, parameter = route.path.partition("{")
     return begin, parameter.partition(":")[0], route
 
@@ -128,7 +128,7 @@ def _checked(name: str, given: str) -> str:
 
 
 def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]]:
-    """Reads the query of a request; collects the values of each field in `lists` in a list."""
+    """Reads the query string of a request; a field whose name is in `lists` gets a list of all its values."""
     text = request.scope["query_string"]
     if not text:
         return {}
@@ -142,11 +142,11 @@ def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]
 
 
 def require_json(request: Request) -> None:
-    """Checks that a request says that the body of the request is JSON.
+    """Checks that the header Content-Type of a request names JSON.
 
     Raises:
-        ProblemError: the request names another type of body, or no type. The check is needed because a web
-            page of another origin can send any type of body except JSON without the consent of the service.
+        ProblemError: the header is missing, or names another type. The check is a protection: without the
+            service's consent, a browser lets a web page of another origin send other types, but not JSON.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -1,4 +1,4 @@
-"""Holds an opened index, and switches to a new build of the index as soon as the new build is live."""
+"""Holds an opened index, and switches to a new build of the index soon after the new build becomes live."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _Found = TypeVar("_Found")
 class LiveIndex:
     """Holds the engine that answers from an index directory.
 
-    A question reads the attribute `engine` only once, so that an answer never mixes two builds. The engine of
-    an old build finishes the questions that began with the old build, and is closed after the last of these
-    questions.
+    Each question uses one value of the attribute `engine`, so that an answer never mixes two builds. After a
+    switch to a new build, the old engine still answers the questions that began before the switch.
 
     Args:
         name: the name by which requests ask for the index.
         directory: the directory of the index.
-        journal: the journal whose feedback answers use.
-        thread: the thread in which questions are asked.
+        journal: the journal of feedback, which the answers take into account.
+        thread: the thread in which the engine answers questions.
         committer: writes feedback to the journal.
-        arm: the name of the arm of an A/B test whose reviewers are answered from the index.
+        arm: the name of the arm of an A/B test (the main index or the trial index) to which this index
+            belongs.
 
     Raises:
-        ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
+        ArtifactError: the directory holds no index that can be opened; or the journal cannot be read.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class LiveIndex:
 
     @property
     def build(self) -> str:
-        """Returns the name of the build that answers questions, such as build-20260102T030405-a1b2c3."""
+        """Returns the name of the build that answers questions now, such as build-20260102T030405-a1b2c3."""
         return self.engine.build
 
     @property
     def built_at(self) -> float:
-        """Returns the time at which the build that answers questions was made, in unix seconds."""
+        """Returns the unix time in seconds at which the build that answers questions now was made."""
         return datetime.fromisoformat(self.engine.info()[CREATED_ENTRY]).timestamp()
 
     async def ask(self, question: Callable[[Engine], _Found], engine: Engine | None = None) -> _Found:
         """Asks the engine a question in the engine thread; the engine first reads new feedback.
 
-        If the journal cannot be read, the engine answers with the feedback that was read before.
+        If the journal cannot be read, the engine answers without the newest feedback.
 
         Raises:
-            BusyError: too many questions are waiting.
-            TimeoutError: no answer came in time.
+            BusyError: the largest allowed number of questions is waiting.
+            TimeoutError: no answer came within the timeout.
         """
         asked = engine or self.engine
 
@@ -91,11 +91,11 @@ class LiveIndex:
         return await self._thread.ask(answer)
 
     async def refresh(self) -> bool:
-        """Switches to the live build if another build is live; tells whether the build was switched.
+        """Switches to the live build, unless it already answers questions; tells whether the build changed.
 
-        The new build is opened in another thread, and answers questions only after all its components are
-        open. If the new build cannot be opened, the old build continues to answer questions, and the log
-        gives the reason.
+        The new build is opened in another thread, and does not answer questions before it is completely open.
+        If the new build cannot be opened, the old build continues to answer questions, and the log gives the
+        reason.
         """
         try:
             if self.engine.is_current:
@@ -116,12 +116,12 @@ class LiveIndex:
 
 
 def open_warm(directory: Path, journal: Journal) -> Engine:
-    """Opens the live build of an index, and asks a few questions, so that the first user need not wait.
+    """Opens the live build of an index, and asks a few questions so that later answers come without delay.
 
-    The opened engine also uses the feedback in the journal that came after the build of the index.
+    Those events of the journal that the build does not contain yet also change the answers.
 
     Raises:
-        ArtifactError: the directory holds no index that can be opened, or the journal cannot be read.
+        ArtifactError: the directory holds no index that can be opened; or the journal cannot be read.
     """
     engine = Engine.load(directory)
     engine.index.follow(journal)
@@ -141,7 +141,7 @@ def open_warm(directory: Path, journal: Journal) -> Engine:
 
 
 async def keep_fresh(indexes: Iterable[LiveIndex], seconds: float) -> None:
-    """Checks every few seconds whether an index has a new live build, and switches to the new build."""
+    """Checks each index every few seconds for a new live build, and switches to the new build."""
     while True:
         await asyncio.sleep(seconds)
         for index in indexes:

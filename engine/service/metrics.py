@@ -1,4 +1,4 @@
-"""Counts requests, waiting times, switched builds and short lists, for the monitoring system Prometheus."""
+"""Defines and updates metrics, such as counts of requests, for the monitoring system Prometheus."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the metrics of a kind of question from a cache, because looking metrics up by label is slow."""
+    """Returns the two metrics of a kind of question; cached, because looking up metrics by label is slow."""
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 
 def count_request(question: str, status: int, seconds: float) -> None:
-    """Counts a request that has been answered, and the seconds that the answer took."""
+    """Counts a request that has been answered, and records how many seconds the answer took."""
     requests, times = _counters(question, status)
     requests.inc()
     times.observe(seconds)
 
 
 def exposition() -> bytes:
-    """Returns the metrics of all worker processes together, in the text format of Prometheus."""
+    """Returns the metrics, added up over all worker processes, in the text format of Prometheus."""
     if SHARED_METRICS not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()

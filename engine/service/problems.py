@@ -1,4 +1,4 @@
-"""Turns errors into problem details (RFC 9457), which contain the sentence that a command would print."""
+"""Converts errors to HTTP answers with problem details (RFC 9457), which contain the error's sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.service.engine_thread import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER = 1
-"""The number of seconds after which a client should ask again if the service is busy."""
+"""If the service is busy, its answer tells the client to ask again after this many seconds."""
 _TITLES = {
     400: "Bad request",
     401: "No valid token",
@@ -33,7 +33,7 @@ _TITLES = {
 
 
 class ProblemError(Exception):
-    """Refuses a request with an HTTP status, a sentence, and headers for the answer."""
+    """A request is refused with an HTTP status, a sentence that gives the reason, and headers."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -50,18 +50,18 @@ REFUSALS = (
     RequestValidationError,
     HTTPException,
 )
-"""The errors by which a request is refused; any other error is a fault in the service."""
+"""The errors that refuse a request on purpose; any other error is a fault in the service."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
-    """Makes an HTTP answer with problem details; `more` holds further entries, such as close matches."""
+    """Makes an HTTP answer with problem details; `more` holds additional entries, such as similar ids."""
     body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status, "detail": detail}
     content = orjson.dumps({**body, **more}, default=str)
     return Response(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Response:
-    """Converts an error that was raised by a question or by the service to problem details."""
+    """Converts an error to an HTTP answer with problem details."""
     if isinstance(error, ProblemError):
         return problem(error.status, error.detail, headers=error.headers)
     if isinstance(error, BusyError):
@@ -91,7 +91,7 @@ def problem_of(error: Exception) -> Response:
 
 
 def _sentence(error: RequestValidationError) -> str:
-    """Describes the first fault in a request in one sentence: the name, the fault and the value."""
+    """Describes the first wrong value of a request in one sentence: its name, the fault, and the value."""
     fault = error.errors()[0]
     place = [str(part) for part in fault["loc"] if part not in ("query", "body", "path", "header")]
     name = ".".join(place) or "The request"

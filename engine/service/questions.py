@@ -1,4 +1,4 @@
-"""Defines the questions that requests may ask, the allowed range of every value, and the answers."""
+"""Defines the fields of requests, with the range of each value, and the fields of answers."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.questions.arguments import ListArguments, SimilarArguments
 
 MOST_K = 1_000
-"""The largest length of a list; the command `engine recommend all` makes longer lists."""
+"""The largest number of results for which a request may ask; the command `engine recommend all` has no such
+limit."""
 MOST_IDS = 10_000
-"""The largest number of movie ids in the options only and exclude."""
+"""The largest number of movie ids in the option `only`, and in the option `exclude`."""
 MOST_REVIEWERS = 1_000
-"""The largest number of reviewers in one request."""
+"""The largest number of reviewers whose top lists one request may ask for."""
 MOST_MEMBERS = 100
-"""The largest number of reviewers in a group."""
+"""The largest number of reviewers in a group that gets one common top list."""
 LONGEST_ID = 1_000
 """The largest length of an id, in characters."""
 LONGEST_TEXT = 10_000
-"""The largest length of a condition or a title, in characters."""
+"""The largest length of a `where` condition or of a title, in characters."""
 
 Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Ids = Annotated[list[Id], Field(max_length=MOST_IDS)]
 
 
 class Question(BaseModel):
-    """Is the base class of questions; a request with an unknown field is refused."""
+    """Is the base class of the models of requests; a request with an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={})
 
@@ -34,7 +35,7 @@ class Question(BaseModel):
 
 
 class Pages(Question):
-    """Asks for one page of a ranked list."""
+    """Holds the number of results to skip, for the later pages of a ranked list."""
 
     offset: Annotated[
         int, Field(ge=0, le=MOST_K, description="The number of answers to skip, for later pages of a list.")
@@ -42,7 +43,7 @@ class Pages(Question):
 
 
 class ListBase(Question):
-    """Holds the options of a top list, as on the command line."""
+    """Holds the options of a top list, which are also options of the command line."""
 
     where: Annotated[
         str | None,
@@ -83,11 +84,11 @@ class ListBase(Question):
 
 
 class ListQuestion(ListBase, Pages):
-    """Holds the options of a top list, and the page of the list that is wanted."""
+    """Holds the options of a top list, and the number of movies to skip."""
 
 
 class WithFallback(Question):
-    """Asks about reviewers whom the index may not hold."""
+    """Holds the answer for reviewers whom the index does not hold: an error, or popular movies."""
 
     fallback: Annotated[
         Literal["error", "popular"],
@@ -131,7 +132,7 @@ class RatingsQuestion(ListQuestion):
 
 
 class GroupQuestion(ListQuestion):
-    """Asks for one top list for several reviewers together."""
+    """Asks for one common top list for a group of reviewers."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reviewer_ids": ["A3ROS56ZKFSSN"], "strategy": "least-misery"}]}
@@ -142,13 +143,13 @@ class GroupQuestion(ListQuestion):
 
 
 class AudienceQuestion(Question):
-    """Holds the options of the list of reviewers whom a movie suits."""
+    """Asks for the reviewers who are most likely to review and like a movie."""
 
     because: Annotated[bool, Field(description="Name the reviews that speak for each reviewer.")] = True
 
 
 class SimilarMovieQuestion(Pages):
-    """Holds the options of the list of movies that are similar to a movie."""
+    """Asks for the movies that are similar to a movie; holds the options of the list of these movies."""
 
     where: Annotated[str | None, Field(max_length=LONGEST_TEXT, description="An SQL condition.")] = None
     only: Annotated[Ids | None, Field(description="List only these movies.")] = None
@@ -174,7 +175,7 @@ class SimilarMovieQuestion(Pages):
 
 
 class PredictQuestion(BaseModel):
-    """Asks for the ratings that a reviewer would give to given movies."""
+    """Asks for predictions of a reviewer's ratings of given movies."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -192,7 +193,7 @@ class SearchQuestion(Question):
 
 
 class Reasoned(BaseModel):
-    """Holds a review that is a reason for an answer."""
+    """Holds a review of the reviewer, as a reason for a recommended movie."""
 
     movie_id: str
     title: str | None
@@ -201,7 +202,7 @@ class Reasoned(BaseModel):
 
 
 class Listed(BaseModel):
-    """Holds an entry of a list: the fields that a command prints as JSON, and the catalogue fields."""
+    """Holds one result in a list of movies or reviewers; a movie also has fields of the catalogue."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -224,7 +225,7 @@ class ListedMovie(Listed):
 
 
 class ListAnswer(BaseModel):
-    """Holds a top list, and what was asked: the reviewer, the ratings, or the group."""
+    """Holds a top list, and the reviewer, the ratings or the group for which the list was made."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -233,7 +234,7 @@ class ListAnswer(BaseModel):
 
 
 class NamedListAnswer(ListAnswer):
-    """Holds a top list, the recommendation id, and the arm of the A/B test that made the list."""
+    """Holds a top list, the id of the list, and the arm of the A/B test whose index made the list."""
 
     recommendation_id: str
     experiment_arm: str | None = None
@@ -262,7 +263,7 @@ class SimilarReviewersAnswer(BaseModel):
 
 
 class AudienceAnswer(BaseModel):
-    """Holds the reviewers whom a movie suits."""
+    """Holds the reviewers who are most likely to review and like a movie."""
 
     movie_id: str
     title: str | None
@@ -271,14 +272,14 @@ class AudienceAnswer(BaseModel):
 
 
 class PredictionsAnswer(BaseModel):
-    """Holds the ratings that a reviewer would give to the movies in the question."""
+    """Holds a reviewer's predicted ratings of the movies in the request."""
 
     reviewer_id: str
     predictions: list[dict[str, Any]]
 
 
 class MovieAnswer(BaseModel):
-    """Describes a movie by its reviews and by its catalogue entry."""
+    """Describes a movie by its reviews and by its entries in the catalogue."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -312,7 +313,7 @@ class MatchesAnswer(BaseModel):
 
 
 class ProblemAnswer(BaseModel):
-    """Holds the details of a problem, as RFC 9457 defines problem details."""
+    """Holds the reason why a request was refused, as problem details (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Defines one route for each kind of question; a route answers with the JSON that a command prints."""
+"""Defines one HTTP route for each kind of question; a route answers with the JSON that a command prints."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MovieId = Annotated[str, Path(min_length=1, max_length=questions.LONGEST_ID, exa
 
 
 def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: LiveIndex) -> TopList:
-    """Makes one page of a top list; counts short lists and fallback lists in the metrics.
+    """Makes one page of a top list; counts short pages and pages of popular movies in the metrics.
 
     The argument `make` is a function that makes a top list of a given length with given options. No movie is
-    on two pages of a top list. If the options do not ask for a varied list, a page is a segment of one longer
-    list. If the options ask for a varied list, a page is a new list without the movies of the previous pages.
+    on two pages. A page is normally a segment of a longer list. If the options ask for diversity or novelty,
+    a page is a new list without the movies of the previous pages.
     """
     options = asked.options()
     if asked.offset and (asked.diversity or asked.novelty):
@@ -63,7 +63,7 @@ def _count(found: TopList, asked: questions.ListBase, index: LiveIndex) -> None:
 async def recommend_reviewer(
     request: Request, reviewer_id: ReviewerId, asked: Annotated[questions.ReviewerList, Query()]
 ) -> Response:
-    """Lists the movies that suit a reviewer best, the most suitable first."""
+    """Lists the movies that suit a reviewer best, best movie first."""
     return await _recommend(request, reviewer_id, asked)
 
 
@@ -88,7 +88,7 @@ async def _recommend(request: Request, reviewer_id: str, asked: questions.Review
 
 @router.post("/recommend/reviewers", **documented(questions.ListsAnswer), tags=["lists"])
 async def recommend_reviewers(request: Request, asked: questions.ReviewersQuestion) -> Response:
-    """Lists the movies that suit each of up to 1,000 reviewers best; each list has its recommendation_id."""
+    """Lists the movies that suit each of several reviewers best; each list has a recommendation_id."""
     places_by_index: dict[LiveIndex, list[int]] = {}
     for place, reviewer_id in enumerate(asked.reviewer_ids):
         places_by_index.setdefault(index_of(request, reviewer_id), []).append(place)
@@ -107,7 +107,7 @@ async def recommend_reviewers(request: Request, asked: questions.ReviewersQuesti
 def _lists_of_several(
     request: Request, index: LiveIndex, asked: questions.ReviewersQuestion, places: Sequence[int]
 ) -> Callable[[Engine], list[bytes]]:
-    """Returns a function that makes the lists of the reviewers at the positions `places`, each as JSON."""
+    """Returns a function that makes the lists, as JSON, of the reviewers at `places` in the request."""
     reviewer_ids = [asked.reviewer_ids[place] for place in places]
 
     def question(engine: Engine) -> list[bytes]:
@@ -216,7 +216,7 @@ async def predict(request: Request, asked: questions.PredictQuestion) -> Respons
 
 @router.get("/movies", **documented(questions.MatchesAnswer), tags=["movies"])
 async def search_movies(request: Request, asked: Annotated[questions.SearchQuestion, Query()]) -> Response:
-    """Finds the movies whose titles match a piece of a title, the best match first."""
+    """Finds the movies whose titles match a piece of a title, best match first."""
 
     def question(engine: Engine) -> responses.Response:
         return responses.title_matches(asked.title, engine.find_movies(asked.title, asked.k))

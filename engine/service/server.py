@@ -1,4 +1,4 @@
-"""Starts the worker processes of a service; numeric libraries use one thread in each process."""
+"""Runs the service in one process or in several worker processes, each with one thread for arithmetic."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _NEEDED = ("fastapi", "uvicorn", "httptools", "uvloop", "orjson", "prometheus_client", "limits", "jinja2")
-"""The packages of the optional dependency group [serve]."""
+"""The packages that the service needs, from the optional dependencies [serve]."""
 _RECEIVERS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-"""The environment variables that name a receiver of OpenTelemetry traces."""
+"""The environment variables that give the address to which OpenTelemetry traces are sent."""
 
 
 def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
-    """Runs the service until Ctrl-C or SIGTERM, and then finishes the requests that have begun.
+    """Runs the service until Ctrl-C or SIGTERM, then finishes the requests that are being answered.
 
     Raises:
-        ConfigError: an address other than loopback is given without tokens, or the address is already in use.
+        ConfigError: other machines could reach the service, but no token file is given; or the address is in
+            use.
         ArtifactError: a directory holds no index that can be opened.
     """
     if settings.host not in LOOPBACK and settings.token_file is None and not no_auth:
@@ -53,7 +54,7 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
 
 
 def _listen(settings: ServiceSettings) -> None:
-    """Answers requests in this process, or in several worker processes that uvicorn watches and replaces."""
+    """Answers requests in this process; or starts several worker processes, and replaces those that end."""
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
@@ -98,7 +99,7 @@ def _listen(settings: ServiceSettings) -> None:
 
 
 def worker_app() -> FastAPI:
-    """Builds the service in a worker process; after an error, prints one sentence and ends the process."""
+    """Builds the service in a worker process; an error is printed as one sentence, and ends the process."""
     from uvicorn.config import STARTUP_FAILURE
 
     from engine.service.app import make_app
@@ -117,10 +118,10 @@ def worker_app() -> FastAPI:
 
 
 def traced(app: FastAPI) -> FastAPI:
-    """Adds OpenTelemetry traces to the service if the extra [tracing] is installed and a receiver is named.
+    """Adds OpenTelemetry traces to the service, if OpenTelemetry is installed and a receiver is named.
 
-    The environment variables of OpenTelemetry give the receiver of the traces and the name of the service. A
-    trace holds the path of a request, with the ids in the path, but no headers, and therefore no token.
+    Environment variables of OpenTelemetry name the receiver of the traces, and the service. A trace holds the
+    path of a request, with the ids in the path, but no headers, so that no token is sent.
     """
     if not any(os.environ.get(name) for name in _RECEIVERS) or find_spec("opentelemetry.sdk") is None:
         return app
@@ -149,15 +150,15 @@ def _span_of(scope: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 class BalancedSocket(socket.socket):
-    """Makes a copy of a socket, at the same address, in each worker process.
+    """Gives each worker process a separate socket at one common address.
 
-    The system spreads new connections evenly over the sockets of one address. If all worker processes shared
-    one socket, most connections would go to the process that is awake.
+    The system spreads new connections evenly over the sockets of an address. If all worker processes shared
+    one socket, the busiest process would get most of the connections.
     """
 
     @classmethod
     def bound(cls, host: str, port: int) -> BalancedSocket:
-        """Makes a socket at an address, at which other sockets of this class may listen too."""
+        """Makes a socket at an address, and lets other sockets of this class listen at the same address."""
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         made = cls(family, kind, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,13 +167,13 @@ class BalancedSocket(socket.socket):
         return made
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Any, ...]:
-        """Lets each worker process that receives the socket make a separate socket at the same address."""
+        """Lets pickle restore the socket, in a worker process, as a separate socket at the same address."""
         host, port = self.getsockname()[:2]
         return BalancedSocket.bound, (host, port)
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raises ConfigError if no server can listen at an address."""
+    """Raises ConfigError if the service cannot listen at an address."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:

@@ -1,4 +1,4 @@
-"""Holds the settings of a service, which `engine serve` passes to the worker processes as JSON text."""
+"""Holds the settings of the service, which `engine serve` passes to the worker processes as JSON text."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.errors import ConfigError
 VARIABLE = "ENGINE_SERVICE"
 """The environment variable in which the worker processes find the settings of the service."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""The hosts that only programs on the same machine can reach."""
+"""The hosts that only programs on this machine can reach."""
 DEFAULT_NAME = "default"
 """The name of the index that answers requests in which no index is named."""
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder in which the worker processes add up their metrics."""
+"""The environment variable that names the folder where all worker processes write their metrics."""
 THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""The environment variables that limit the threads of numeric libraries; a library reads the variables once,
-when the library is imported."""
+"""The environment variables that limit the threads of numeric libraries; the libraries read the variables
+only when they are imported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +33,11 @@ class ServiceSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    """The number of processes that answer requests; each process has one thread for questions."""
+    """The number of processes that answer requests; each process answers one question at a time."""
     token_file: str | None = None
     """The path of a file with one access token per line; None if anybody may send requests."""
     rate: float | None = None
-    """The largest number of requests per second for each token, or for each address if there are no tokens;
+    """The largest number of requests per second with one token, or from one address if no tokens are needed;
     None for no limit."""
     origins: tuple[str, ...] = ()
     """The origins, such as https://shop.example, whose web pages may send requests from a browser."""
@@ -45,15 +45,15 @@ class ServiceSettings:
     exposures: str | None = None
     """The folder in which shown lists are recorded; None if shown lists are not recorded."""
     trial: tuple[str, str, float] | None = None
-    """The name, the directory and the share of reviewers of the trial index of an A/B test; None without an
-    A/B test."""
+    """The trial index of an A/B test: its name, its directory and the share of reviewers who get its answers;
+    None without an A/B test."""
     max_waiting: int = 64
-    """The largest number of questions that wait or run in one process; further questions are refused with the
-    HTTP status 503."""
+    """The largest number of questions that may be waiting or running in one process; further questions are
+    refused with the HTTP status 503."""
     timeout: float = 10.0
-    """The number of seconds after which a waiting client gets the HTTP status 504."""
+    """A client who has waited for an answer for this many seconds gets the HTTP status 504."""
     refresh: float = 1.0
-    """The number of seconds between two checks whether an index has a new live build."""
+    """The service checks for a new live build of each index every so many seconds."""
 
     def __post_init__(self) -> None:
         if not self.indexes:
@@ -66,7 +66,7 @@ class ServiceSettings:
             raise ConfigError(f"--rate must be more than 0 requests a second but is {self.rate:g}.")
 
     def to_json(self) -> str:
-        """Returns the settings as one JSON text, for the environment of the worker processes."""
+        """Returns the settings as JSON text, for an environment variable of the worker processes."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -79,7 +79,7 @@ class ServiceSettings:
 
 
 def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
-    """Maps names to index directories, from texts such as `movie-index` or `books=book-index`.
+    """Reads the names and directories of indexes from texts such as `movie-index` or `books=book-index`.
 
     A text without a name, such as `movie-index`, is the directory of the default index. If every text has a
     name, the first index is the default index, which answers requests that name no index.

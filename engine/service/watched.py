@@ -1,4 +1,4 @@
-"""Handles every request before its route: checks access and size, counts requests, and logs requests."""
+"""Checks the access and the size of every request, and counts and logs every request."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from engine.service.problems import REFUSALS, ProblemError, problem_of
 MOST_BYTES = 1 << 20
 """The largest length of the body of a request, in bytes."""
 OPEN_PATHS = ("/healthz", "/readyz")
-"""The paths that are answered without a token, for programs that watch whether the service runs."""
+"""The paths that are answered without a token, so that programs can check whether the service runs."""
 _TOO_LONG = f"The body of a request may have at most {MOST_BYTES:,} bytes."
 _LONGEST_REQUEST_ID = 100
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _LOG_SECONDS = 0.1
-"""The number of seconds after which the log lines of finished requests are written."""
+"""Log lines are collected for this many seconds and then written together."""
 _LOG_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 logger = logging.getLogger(__name__)
 
 
 class Watched:
-    """Wraps the service in an ASGI application through which every request and every answer passes."""
+    """Wraps the service in an ASGI application that sees every request and every answer."""
 
     def __init__(self, app: ASGIApp, *, access: Access, log: RequestLog | None) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class Watched:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one HTTP request; passes on all other events, such as the start of the service."""
+        """Handles one HTTP request; passes on other ASGI events, such as the start of the service."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -91,12 +91,12 @@ class Watched:
 
 
 def _is_preflight(scope: Scope, given: Headers) -> bool:
-    """Tells whether a request is a CORS preflight of a browser; a preflight never has a token."""
+    """Tells whether a request is a browser's CORS preflight, which never carries a token."""
     return scope["method"] == "OPTIONS" and "Access-Control-Request-Method" in given
 
 
 def _limited(given: Headers, receive: Receive) -> Receive:
-    """Returns a function that receives a request, and that raises ProblemError if the body is too long.
+    """Returns a function that receives a request's body, and raises ProblemError if the body is too long.
 
     Raises:
         ProblemError: the request says in its headers that the body is too long.
@@ -120,9 +120,9 @@ def _limited(given: Headers, receive: Receive) -> Receive:
 
 
 class RequestLog:
-    """Writes a line of JSON to a stream for each request, without the query and headers of the request.
+    """Writes a line of JSON to a stream for each request, without the request's query string and headers.
 
-    Lines are written in groups; each line is written within `_LOG_SECONDS`.
+    Lines are written in groups, at most `_LOG_SECONDS` after the request.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -130,13 +130,13 @@ class RequestLog:
         self._lines: list[bytes] = []
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Adds the line of one request, which is written later; runs in the event loop."""
+        """Adds the line of one request, to be written within `_LOG_SECONDS`; call it in the event loop."""
         if not self._lines:
             asyncio.get_running_loop().call_later(_LOG_SECONDS, self.write)
         self._lines.append(orjson.dumps(line, default=repr, option=_LOG_OPTIONS))
 
     def write(self) -> None:
-        """Writes the lines that were added since the last call of `write`."""
+        """Writes the lines that `note` has added since the last call of `write`."""
         lines, self._lines = self._lines, []
         if lines:
             with suppress(OSError, ValueError):  # The error means that nobody reads the log any more.

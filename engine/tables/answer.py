@@ -11,12 +11,12 @@ from engine.likeness import Likeness
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Is the base class of answers; `to_dict` turns an answer into a dictionary for JSON."""
+    """Is the base class of all answers, such as a recommended movie or a predicted rating."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a dictionary for JSON: the fields of the answer, and the movie's catalogue fields.
+        """Returns the fields of the answer, and of the movie's card if any, as a dictionary for JSON.
 
-        The field `variants` is left out if the value is None.
+        The dictionary has the entry `variants` only if the variants were asked for.
         """
         own: dict[str, Any] = vars(self).copy()
         card = own.pop("card", {})
@@ -39,13 +39,13 @@ class Answer:
 
 
 class MovieAnswer(Answer):
-    """Is the base class of answers about a movie; properties return the catalogue's fields of the movie."""
+    """Is the base class of answers about a movie; its properties return fields of the movie's card."""
 
     card: Mapping[str, Any]
 
     @property
     def title_source(self) -> str | None:
-        """Returns the name of the field that replaces a missing title; None if the title is not missing."""
+        """Returns the metadata field from which the title was made; None if the metadata has a title."""
         return self.card.get("title_source")
 
     @property
@@ -80,12 +80,12 @@ class MovieAnswer(Answer):
 
     @property
     def average_rating(self) -> float | None:
-        """Returns the movie's mean rating in the reviews of the build, or None if nobody rated the movie."""
+        """Returns the movie's mean rating when the index was built, or None if nobody had rated the movie."""
         return self.card.get("average_rating")
 
     @property
     def movie_count(self) -> int | None:
-        """Returns the number of the movie's reviews in the build, or None if the catalogue has no number."""
+        """Returns the movie's number of reviews when the index was built, or None if it is unknown."""
         return self.card.get("movie_count")
 
     @property

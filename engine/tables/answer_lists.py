@@ -1,4 +1,4 @@
-"""Defines lists of answers, which can be shown in notebooks and converted to pandas, Arrow and Polars."""
+"""Defines lists of answers, which notebooks show as tables, and which pandas, Arrow and Polars can read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Shown(Protocol):
-    """Describes an answer that can be converted to a dictionary with fields of fixed types."""
+    """Describes any answer that can be converted to a dictionary."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields of the answer as a dictionary for JSON."""
@@ -27,7 +27,7 @@ L = TypeVar("L", bound="AnswerList[Any]")
 
 
 class Tabular(ABC):
-    """Gives a class the methods that convert its rows to a table of pandas, Arrow or Polars."""
+    """Is the base class of lists that can be converted to a table of pandas, Arrow or Polars."""
 
     def to_frame(self) -> pandas.DataFrame:
         """Returns the answers as a pandas DataFrame, with one row for each answer.
@@ -64,7 +64,7 @@ class Tabular(ABC):
 
     @abstractmethod
     def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-        """Returns the type of each column, with the column's name as key, and each row as a dictionary."""
+        """Returns the DuckDB type of each column, by the column's name, and the rows as dictionaries."""
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         from engine.tables.columns import relation_of
@@ -73,15 +73,16 @@ class Tabular(ABC):
 
 
 class AnswerList(list[T], Tabular):
-    """Holds answers, and behaves and compares like a plain list.
+    """Holds answers, and works like a Python list, also in comparisons.
 
     A notebook shows an AnswerList as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a
-    table with one row for each answer. The columns of the table are the fields of the answer and the
-    catalogue's fields of the movie.
+    table with one row for each answer. The columns of the table are the fields of an answer and of the
+    movie's card.
 
     Args:
         answers: the answers, best answer first.
-        kind: the class of the answers, which decides the columns of the table, even for an empty list.
+        kind: the class of the answers, which determines the columns of the table, even if there are no
+            answers.
     """
 
     _usual_kind: ClassVar[type[Any] | None] = None
@@ -104,19 +105,19 @@ class AnswerList(list[T], Tabular):
 
 
 class ListsOfReviewers(list[L], Tabular):
-    """Holds top lists, one for each of several reviewers; the object compares like a plain list.
+    """Holds the top lists of several reviewers, one list each, and works like a Python list of lists.
 
-    A notebook shows the top lists as tables. The methods `to_frame`, `to_arrow` and `to_polars` return a
+    A notebook shows each top list as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a
     table with one row for each listed movie; the first column is the reviewer's id.
 
     Args:
         lists: the top lists, one for each reviewer.
-        reviewer_ids: the id of the reviewer of each list.
-        kind: the class of the answers in the lists, which decides the columns of the table, even for empty
-            lists.
+        reviewer_ids: the reviewers' ids, in the order of the lists.
+        kind: the class of the answers in the lists, which determines the columns of the table, even if all
+            lists are empty.
 
     Attributes:
-        reviewer_ids: the id of the reviewer of each list.
+        reviewer_ids: the reviewers' ids, in the order of the lists.
     """
 
     def __init__(self, lists: Iterable[L], reviewer_ids: Iterable[str], kind: type[Any]) -> None:
@@ -139,7 +140,7 @@ class ListsOfReviewers(list[L], Tabular):
 
 
 def _require(name: str) -> Any:
-    """Imports a library that is needed only to make a table of the library.
+    """Imports pandas, pyarrow or polars, which are needed only for their own tables.
 
     Raises:
         ConfigError: the library is not installed.

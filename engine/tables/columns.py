@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 _TYPES = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
 """Maps each Python type of a field to the DuckDB type of a column."""
 _EMPTY = "nothing"
-"""The name of the only column of a table whose columns are unknown, because a DuckDB table needs at least one
-column."""
+"""The name of a column for tables without known columns; the column is needed because a DuckDB table must
+have one."""
 
 
 def types_of(kind: type[Any]) -> dict[str, Any]:
-    """Returns the DuckDB type of each column in a table of answers, in the order of the answers' fields.
+    """Returns the name and the DuckDB type of each column of a table of answers of the class `kind`.
 
-    The field `card` is replaced by one column for each property of the class `kind`, such as `price`.
+    Each field of an answer is a column, except the field `card`, in whose place each property of the class,
+    such as `price`, is a column.
     """
     hints = typing.get_type_hints(kind)
     found = {
@@ -37,9 +38,9 @@ def types_of(kind: type[Any]) -> dict[str, Any]:
 
 
 def relation_of(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> duckdb.DuckDBPyRelation:
-    """Converts rows to a DuckDB relation, whose columns have the types that `types_of` returned.
+    """Converts rows to a DuckDB relation; `columns` holds the columns' types, as `types_of` returns them.
 
-    DuckDB parses the rows as JSON, so that even columns of missing or nested values get the right types.
+    DuckDB reads the rows as JSON, so that columns have the right types even if values are missing or nested.
     """
     import duckdb
 
@@ -55,7 +56,7 @@ def relation_of(columns: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -
 
 
 def _properties(kind: type[Any]) -> dict[str, property]:
-    """Returns the properties of a class and of its base classes; the keys are the names of the properties."""
+    """Returns the properties of a class and of its base classes, with the properties' names as keys."""
     found: dict[str, property] = {}
     for base in kind.__mro__:
         for name, value in vars(base).items():
@@ -65,7 +66,7 @@ def _properties(kind: type[Any]) -> dict[str, property]:
 
 
 def _structure(hint: Any) -> Any:
-    """Converts a type annotation to a DuckDB type, in the form that the function `from_json` reads."""
+    """Converts a type annotation to a DuckDB type, in the notation of DuckDB's function `from_json`."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return _structure(next(one for one in arguments if one is not type(None)))

@@ -1,4 +1,4 @@
-"""Writes answers and facts as HTML tables, which notebooks show; all text is escaped."""
+"""Renders answers and facts as HTML tables for notebooks; all text is escaped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADINGS = {
     "because": "because of",
     "variants": "variants",
 }
-"""The heading of each field that a table shows, in the order of the columns."""
+"""The fields that a table shows, in the order of the columns, with the heading of each column."""
 _AS_TEXT = (
     "movie_id",
     "reviewer_id",
@@ -40,19 +40,19 @@ _AS_TEXT = (
     "match",
     "day",
 )
-"""The fields whose cells are aligned to the left, as text."""
+"""The fields whose cells hold text, and are aligned to the left."""
 _MOST_ROWS = 100
-"""The largest number of rows in one table."""
+"""The largest number of rows of a table; further rows are only counted."""
 _MOST_LISTS = 10
-"""The largest number of top lists that are shown below each other."""
+"""The largest number of top lists that are shown; further lists are only counted."""
 _LONGEST = 160
-"""The largest number of characters of a text in a cell of a table."""
+"""The largest number of characters that a cell of a table shows."""
 _SAFE = ("http://", "https://")
-"""The beginnings of the addresses to which a title may link."""
+"""A title links to the movie's address only if the address begins with one of these texts."""
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns rows as an HTML table, with a column for each known field that has a value in any row.
+    """Returns an HTML table of rows, with a column for each field of HEADINGS that has a value in any row.
 
     >>> table_of([{"title": "<b>", "price": None}])
     '<table><thead><tr><th style="text-align:left">title</th></tr></thead><tbody><tr><td \
@@ -82,7 +82,7 @@ def lists_of(ids: Sequence[str], lists: Sequence[Sequence[Mapping[str, Any]]]) -
 
 
 def fields_of(values: Mapping[str, Any]) -> str:
-    """Returns named values as an HTML table with one row for each name; nested values become inner tables."""
+    """Returns named values as an HTML table, one row for each name; nested values become inner tables."""
     rows = "".join(
         f'<tr><th style="text-align:left">{escape(name.replace("_", " "))}</th>'
         f'<td style="text-align:left">{_value(value)}</td></tr>'
