@@ -11,7 +11,7 @@ of two bytes per number would miss the wanted recall. Rounding does not change t
 the engine computes the score of each movie found from the movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because in a test they were slower than inverted lists and found
-fewer of the nearest vectors. In the test, with 60,000 clustered vectors, a graph index found less than 97% of
+fewer of the nearest vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of
 the 200 nearest vectors of a query; inverted lists found 99% in at most half the time. A graph index also
 needs a file twice as large as its vectors, and cannot round its vectors.
 """

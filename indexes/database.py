@@ -74,7 +74,7 @@ def place_of(uri: str, folder: Path) -> str:
 
 
 def check_installed() -> None:
-    """Checks that the packages are installed that a vector database needs (the extra [milvus]).
+    """Checks that the packages are installed on which vector databases depend (the extra [milvus]).
 
     Raises:
         VectorDatabaseError: a package is missing; the error says how to install the package.

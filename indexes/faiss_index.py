@@ -20,8 +20,8 @@ CODES = ("full", "fp16", "sq8")
 """The ways to store vectors in inverted lists: unrounded; rounded to two bytes per number; rounded to one
 byte per number."""
 BLOCK = 8
-"""The size of the blocks in which FAISS reads rounded vectors, as a number of dimensions. A search takes five
-times as long if the number of dimensions is not a multiple of `BLOCK`."""
+"""The number of dimensions in a block; FAISS reads rounded vectors in such blocks. A search takes five times
+as long if the number of dimensions is not a multiple of `BLOCK`."""
 _ROUNDS = 10
 """The number of rounds of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
@@ -214,7 +214,7 @@ class InvertedFileIndex(FaissIndex):
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Doubles the number of lists that later searches look into; returns False if it cannot grow."""
+        """Doubles the number of lists that later searches look into; returns False if that is impossible."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))

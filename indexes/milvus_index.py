@@ -1,4 +1,4 @@
-"""Searches with Milvus: a vector database holds the vectors, and the index only knows where they are."""
+"""Searches with Milvus: a vector database holds the vectors, and the index holds only their address."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MilvusIndex(VectorIndex):
     """Lets Milvus compare each query with the vectors of a collection: all, or those that meet a condition.
 
     The method `save` writes only the address of the vectors, and not the vectors. The index connects to the
-    database at the first search; if that fails, the next search tries to connect.
+    database at the first search; if the connection fails, the next search tries again.
 
     Args:
         address: the address of the vectors in the database.

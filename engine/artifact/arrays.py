@@ -138,7 +138,7 @@ def check_finite(figures: NDArray[np.floating], name: str) -> None:
 def check_spans(
     begins: NDArray[np.integer], lengths: NDArray[np.integer], total: int, most: int, name: str
 ) -> None:
-    """Checks that spans of an array lie within the array; `begins` holds the start of each span.
+    """Checks that spans of an array, which `begins` and `lengths` describe, lie within the array.
 
     Opening an index checks only the first and the last offset of an array, so that large indexes open
     quickly. The function `check_spans` checks other offsets of an array at the moment when they are used.

@@ -1,8 +1,8 @@
 """Lists the builds that an index directory keeps, makes another build live, and removes surplus builds.
 
-Every manifest names the build that was live before the build of the manifest, so the builds form a chain. By
-default, a rollback makes the predecessor of the live build live again. A build outside the chain of the live
-build was live before a rollback, or never became live.
+The manifest of each build names the build that was live before, so the builds form a chain. By default, a
+rollback makes the predecessor of the live build live again. A build outside the chain of the live build was
+live before a rollback, or never became live.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
 
     The new build replaces the live build in one step, so that a reader always finds one whole build. A
     rollback is possible even while another command builds or updates the index. After a rollback, an update
-    that started from the formerly live build fails when the update ends. A new build from files still becomes
-    live.
+    that started from the formerly live build fails when the update ends. A rollback does not stop a new build
+    from files, which becomes live when it is complete.
 
     Args:
         directory: the directory of the index.
@@ -163,7 +163,7 @@ def point_to(directory: Path, name: str) -> None:
 
 
 def number_to_keep(directory: Path) -> int:
-    """Returns the number of builds that the index keeps, which the manifest of the newest build says."""
+    """Returns the number of builds that the index keeps, as the manifest of the newest build says."""
     for name in _names(directory):
         keep = _manifest(directory / name).get(layout.KEEP_ENTRY)
         if isinstance(keep, int) and keep >= 1:
@@ -218,7 +218,7 @@ def _manifest(build: Path) -> dict[str, Any]:
 
 
 def _name_before(builds: Sequence[KeptBuild], live: str) -> str | None:
-    """Returns the name of the build that was live before the live build, which may be damaged or missing."""
+    """Returns the name of the build before the live build, also if the live build is damaged or missing."""
     for build in builds:
         if build.is_live:
             return build.before

@@ -2,9 +2,9 @@
 
 A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
 file of notes in the index directory lists the collections that were made for the index, and the alias (second
-name) that the database gives to the collection of the live build. A collection that no build in the index
-directory needs is removed. In a copy of an index directory, commands neither remove collections from a server
-nor change the alias, because the original directory still needs both.
+name) that the database gives to the collection of the live build. Commands remove each collection that no
+build in the index directory needs. In a copy of an index directory, commands neither remove collections from
+a server nor change the alias, because the original directory still needs both.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class _Notes:
     """Notes which collections were made for an index."""
 
     directory: str
-    """The path of the index directory that made the collections; a copy of the index directory ignores the
-    notes about servers."""
+    """The path of the index directory for which the collections were made; a copy of the directory has
+    another path, and ignores the notes about servers."""
     alias: str
     live: list[str] | None = None
     """The address of a database and the name of the collection that the alias stands for; None if the alias
     stands for no collection."""
     made: list[list[str]] = field(default_factory=list)
-    """The address of the database and the name of each collection that was made for the index and still
-    exists."""
+    """For each collection that was made for the index and still exists, the address of the database and the
+    name of the collection."""
 
     @classmethod
     def read(cls, directory: Path) -> _Notes | None:
@@ -172,9 +172,8 @@ def follow_live(directory: Path, build: str) -> None:
 def drop_unused(directory: Path) -> None:
     """Removes the collections that no build of an index needs any more.
 
-    A collection that cannot be removed now stays in the notes, so that the next command tries to remove the
-    collection again. The caller must hold the lock on the index directory, or the lock that `changing_live`
-    takes.
+    If a collection cannot be removed, the notes still name the collection, so that the next command tries
+    again. The caller must hold the lock on the index directory, or the lock that `changing_live` takes.
     """
     notes = _Notes.read(directory)
     if notes is None:
@@ -233,7 +232,7 @@ def _address_of(build: Path) -> Address | None:
 
 @contextmanager
 def _connected(directory: Path, uri: str) -> Iterator[Database]:
-    """Connects to a database that builds of an index name, for the duration of a `with` statement.
+    """Connects, during a `with` statement, to a database that builds of an index name.
 
     Raises:
         ArtifactError: the database cannot be reached.

@@ -96,9 +96,9 @@ class HeldFile:
 
 
 def is_plain(path: Path) -> bool:
-    """Tells whether DuckDB and FAISS open the file that a path names, so that the path needs no replacement.
+    """Tells whether DuckDB and FAISS can open the file at a path, which depends on the path's characters.
 
-    DuckDB gives some characters of a path, such as `?`, a special meaning; FAISS opens only paths in UTF-8.
+    DuckDB gives characters such as `?` in a path a special meaning; FAISS opens only paths in UTF-8.
     """
     return bool(_PLAIN.fullmatch(str(path.absolute())))
 

@@ -24,8 +24,7 @@ _LONGEST_COMPARED = 40
 """The largest number of characters of an unknown id for which similar ids are looked for; the number of
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""The approximate number of known ids from which the letters are collected that replace letters of an unknown
-id."""
+"""The approximate number of known ids whose letters are tried in place of the letters of an unknown id."""
 _LARGEST_ALPHABET = 64
 """The largest number of different letters that are tried at each position of an unknown id, in the search for
 a known id."""
@@ -38,7 +37,7 @@ def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArr
     the total length.
 
     Raises:
-        DataError: an id occurs twice, or the ids are not sorted by their UTF-8 bytes.
+        DataError: an id occurs twice; the ids are not sorted by their UTF-8 bytes.
     """
     data = bytearray()
     offsets = array("q", [0])

@@ -1,4 +1,4 @@
-"""Names every file, array and manifest section of an index, so that other modules write no names.
+"""Names every file, array and manifest section of an index, so that each name stands in one file only.
 
 A changed name changes the format of an index, so that existing indexes can no longer be opened.
 """
@@ -28,8 +28,8 @@ ADDRESS_FILE = "movies.milvus.json"
 """The name of the file with the address of the movie vectors in a vector database; a build holds either this
 file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of the movies that score high for many reviewers, with which lists of
-all reviewers begin; absent in small catalogues."""
+"""The name of the file with the vectors of the movies that score high for many reviewers, which makes the
+lists of all reviewers faster; absent in small catalogues."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
 """The name of the file with the unusable rows of the review and movie files."""
@@ -218,8 +218,8 @@ ROWS = {
     "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
 }
-"""Maps the name of each array of row numbers to the name of a dimension; all row numbers must be less than
-that dimension."""
+"""Maps the name of each array of row numbers to a dimension, such as `num_movies`; all row numbers in the
+array must be less than the dimension."""
 FILE_NAMES = frozenset(
     {
         *(VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, CATALOGUE_FILE, REJECTED_FILE, REPORT_FILE),
@@ -237,7 +237,7 @@ FILES_ENTRY = "files"
 """The manifest entry with the size and the checksum of every file of the build."""
 BEFORE_ENTRY = "build_before"
 """The manifest entry with the name of the build that was live when the build of the manifest was written;
-null without such a build."""
+null if no build was live."""
 KEEP_ENTRY = "builds_kept"
 """The manifest entry with the number of builds that the index keeps, as the command that wrote the build was
 told."""
@@ -282,16 +282,16 @@ older indexes."""
 COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps two fields of `Model` that hold neighbour tables to keys of the section `cold`; the key holds the
-slope that is used for cold movies in the table."""
+"""Maps two fields of `Model` that hold neighbour tables to keys of the section `cold`; each key holds the
+slope with which the weights of cold movies in the table are estimated."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"
 """The manifest section that counts what became of every line of the metadata file from which movies were last
 added."""
 REBUILT_SECTION = "index_rebuilt_from"
-"""The manifest entry with the name of an earlier build, whose vectors the build of the manifest put into a
-new vector index."""
+"""The manifest entry with the name of the build whose vectors were put into a new vector index; absent if no
+vector index was rebuilt."""
 JOURNAL_SECTION = "journal"
 """The manifest section with the position in the journal of feedback up to which the build used the journal,
-and with counts of the lines used and refused."""
+and with counts of the journal's lines."""

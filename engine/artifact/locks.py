@@ -1,8 +1,8 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
-A lock belongs to the file handle of the process that took the lock. The operating system releases the lock
-when that process ends, even if the process is killed. A temporary folder that no process has locked was left
-by a killed process.
+A lock belongs to the file handle of the process that took the lock. The operating system releases a lock when
+the process that took the lock ends, even if the process is killed. A temporary folder that no process has
+locked was left by a killed process.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Renames a folder to the name of a leftover, and removes the folder.
+    """Removes a folder; if the process is killed meanwhile, `remove_leftovers` can remove the rest.
 
     Raises:
         OSError: the folder cannot be renamed.

@@ -137,7 +137,7 @@ def pull(url: str, directory: Path, *, expect: str | None = None, wait: bool = F
 
 
 def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> Transfer:
-    """Copies a build into a directory that this process has locked, and makes the build live."""
+    """Copies a build from remote storage to a directory that this process has locked; makes it live."""
     copied: list[int] = []
     remove_leftovers(directory)
     for interrupted in (directory / WORK).glob("pulled-*"):

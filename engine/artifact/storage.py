@@ -135,7 +135,7 @@ class Storage:
 
 
 def _write_on_disk(path: Path, source: BinaryIO) -> None:
-    """Writes a file on a local disk, where fsspec would leave unfinished files in the temporary folder.
+    """Writes a file on a local disk without fsspec, which would leave unfinished files in another folder.
 
     If the process is killed, the unfinished file stays beside the target, and the next `push` replaces the
     file.

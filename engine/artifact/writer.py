@@ -118,7 +118,8 @@ class ArtifactWriter:
         self._refused: str | None = None
         self.directory = directory
         self.build_directory = directory / self._name
-        """The directory that a finished build has; before, the build is in a directory with another name."""
+        """The directory of the build after the build is complete; until then, the build has another
+        directory."""
         self.work_directory = directory / WORK
         """The directory of the checkpoints from which a killed build resumes. The caller makes the directory
         of the checkpoints, while the caller holds the lock on the index."""

@@ -61,8 +61,8 @@ _WITH_PATTERN = (
     | _REGEXPS
     | _JSON_PATHS
 )
-"""The functions whose second argument must be a text in quotes, so that the length of the text, which limits
-the running time of a call, is known."""
+"""The functions whose second argument must be a text in quotes, so that its length is known before the call;
+a long text would make the call slow."""
 _TYPE_NAMES = """
 BIGINT BOOL BOOLEAN DATE DATETIME DECIMAL DOUBLE FLOAT FLOAT4 FLOAT8 INT INT1 INT2 INT4 INT8 INTEGER INTERVAL
 JSON NUMERIC REAL SMALLINT STRING TEXT TIME TIMESTAMP TIMESTAMPTZ TINYINT UBIGINT UINTEGER USMALLINT UTINYINT

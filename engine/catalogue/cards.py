@@ -1,7 +1,7 @@
 """Holds the cards of the movies; a card holds the fields, such as title and price, that answers show.
 
 A card is a JSON object. One array holds the bytes of all cards; a second array holds the position in the
-bytes at which each card starts. Because of the cards, showing a movie needs no database.
+bytes at which each card starts. The cards make it possible to show a movie without a database.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class MovieCards:
             raise damage_of("cards of the movies") from error
 
     def title(self, movie_row: int) -> str | None:
-        """Returns the title of a movie, without the time that reading the movie's whole card would take.
+        """Returns the title of a movie, which is faster than to read the movie's whole card.
 
         Raises:
             IndexError: `movie_row` is not the row of a movie.

@@ -141,7 +141,7 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns))
 
     def matching_among(self, condition: str, rows: Rows) -> Rows:
-        """Returns those of the given movie rows whose movies meet an SQL condition, in ascending order.
+        """Returns, in ascending order, the given rows whose movies meet an SQL condition.
 
         Raises:
             FilterError: the condition cannot be parsed; the condition names an unknown column; the condition

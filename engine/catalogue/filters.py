@@ -199,7 +199,7 @@ def _serialize(connection: duckdb.DuckDBPyConnection, condition: str, statement:
 
 
 class _Visit(NamedTuple):
-    """Holds a node of a parsed condition, and the numbers of operations around the node."""
+    """Holds a node of a parsed condition, and how deeply the node is nested in operations."""
 
     node: dict[str, Any]
     depth: int

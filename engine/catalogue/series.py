@@ -32,8 +32,8 @@ _HERO = re.compile(r"^(\S+ \S+) (?:and|&) the ", re.IGNORECASE)
 Prince"."""
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SAMPLED, _USUAL = 200, 0.8
-"""The number of movies whose categories are counted; a category of more than the share `_USUAL` of these
-movies is a usual category."""
+"""The number of movies whose categories are counted; a category that more than the share `_USUAL` of these
+movies have is a usual category."""
 _FEWEST_LETTERS = 3
 """The least number of letters in the name of a series, because movies often share a shorter name by
 chance."""
@@ -54,7 +54,7 @@ def series_names(title: str | None) -> SeriesNames | None:
     """Returns the names that a series may have, according to the title of a film; None without such a name.
 
     A film outside all series also gets a name, because the title of the first film of a series looks like any
-    other title. The function `number_series` then keeps the names that at least two movies share.
+    other title. The function `number_series` keeps only the names that at least two movies share.
 
     >>> titles = "Terminator, The (1984)", "Godfather: Part II, The (1974)", "Batman Returns (1992) [VHS]"
     >>> [series_names(title).first for title in titles]
@@ -82,7 +82,7 @@ def _plain(text: str) -> str | None:
 
 
 def number_series(titles: Sequence[str | None]) -> list[int]:
-    """Returns the number of each movie's series, or -1 for a movie whose title shares no series name.
+    """Returns the number of each movie's series, or -1 for a movie that shares no series name.
 
     >>> number_series(["Jurassic Park (1993)", "Lost World: Jurassic Park, The (1997)", "Laura (1944)"])
     [0, 0, -1]
@@ -124,9 +124,9 @@ def usual_categories(cards: MovieCards) -> frozenset[str]:
 def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None]) -> bool:
     """Tells by the titles and the fields `category` whether two movies belong to the same series.
 
-    Two movies belong to the same series if a series name fits both titles, with two exceptions. A title that
-    differs from the other title only in the year names a remake. Movies without a common category share a
-    series name only by chance.
+    Two movies belong to the same series if a series name fits both titles, with exceptions for remakes and
+    for names that are shared by chance. The title of a remake differs from the title of the original only in
+    the year. Movies that have no common category are taken to share a series name by chance.
 
     >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
     True

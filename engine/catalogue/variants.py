@@ -128,7 +128,7 @@ class Variants:
 
 
 def format_of_card(card: Mapping[str, Any]) -> str | None:
-    """Returns the format in a movie's title, or, without one, the format in the category; otherwise None.
+    """Returns the format named in a movie's title, else the format named in the category, else None.
 
     Example:
         >>> format_of_card({"title": "Laura (Special Edition) [DVD]", "category": None})

@@ -127,12 +127,13 @@ class Scale:
         return len(self.levels) > 0
 
     def rating_of(self, kind: str) -> float | None:
-        """Returns the rating for which a kind of feedback, such as a click, stands; None without ratings.
+        """Returns the rating for which a kind of feedback stands; None if the index has no ratings.
 
         The attribute `places` gives each kind of feedback a position on the scale from 0 (lowest rating) to 1
-        (highest rating). The function returns the rating level nearest to the position. In an index that was
-        built from counts, a position of 0.75 or more stands for the least count that is a like. In an index
-        that was built from counts, a lower position stands for half of the least count that is a like.
+        (highest rating). The function returns the rating level nearest to the position of the kind of
+        feedback. In an index that was built from counts, a position of 0.75 or more stands for the least
+        count that is a like. In an index that was built from counts, a position below 0.75 stands for half of
+        the least count that is a like.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -163,7 +164,7 @@ class Scale:
         return f"The rating must be {wanted}, as in the index, but {found}."
 
     def level_row(self, rating: float | None) -> int:
-        """Returns the position, in `levels`, of the rating level nearest to a rating; 0 without ratings."""
+        """Returns the position, in `levels`, of the rating level nearest to a rating; 0 without levels."""
         if rating is None or not self.is_rated:
             return 0
         if self.like_count is not None:

@@ -1,8 +1,7 @@
 """Lets answers use fresh feedback: reviews and hidden movies that came after the build of the index.
 
 No model is trained: fresh reviews are added to a reviewer's history, from which all scores of the reviewer
-are computed. The answers are the answers that the index would give after `engine add-reviews` has added the
-feedback.
+are computed. An answer is the same as after `engine add-reviews` has added the fresh feedback to the index.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ class Feedback:
     def history(self, reviewer_id: str) -> DatedHistory | None:
         """Returns a reviewer's history with fresh reviews; None if the reviewer has no fresh review.
 
-        If the build has a later review of the same movie, the fresh review is left out.
+        A fresh review is left out if the build has a later review of the movie by the reviewer.
         """
         fresh = self._reviews.get(reviewer_id)
         if not fresh:
@@ -177,7 +176,7 @@ class Feedback:
         return DatedHistory(History(movie_rows, level_rows), times)
 
     def hidden_by_row(self) -> dict[int, Rows]:
-        """Returns the rows of the movies that are hidden from single reviewers, by row of the reviewer."""
+        """Maps the row of a reviewer to the rows of the movies that are hidden from this reviewer alone."""
         rows = {self._reviewers.row(one): self.hidden_for(one) for one in self.hidden.by_reviewer}
         return {row: hidden for row, hidden in rows.items() if row is not None and len(hidden)}
 
@@ -189,7 +188,7 @@ class Feedback:
         return seen | {one for one, hidden in self.hidden.by_reviewer.items() if not ids.isdisjoint(hidden)}
 
     def _taken_in(self, reviewer_id: str) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
-        """Returns the movies, rating levels and times of the reviews by a reviewer in the build."""
+        """Returns the movies, rating levels and times of a reviewer's reviews, without fresh reviews."""
         row = self._reviewers.row(reviewer_id)
         if row is None:
             return np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64)

@@ -30,7 +30,7 @@ _BLOCK = 1 << 20
 
 
 class Position(NamedTuple):
-    """Holds a position in a journal: after the first `size` bytes of the segment (file) with a number."""
+    """Holds a position in a journal: the number of a segment (file), and a number of bytes in the segment."""
 
     token: str
     number: int
@@ -145,7 +145,7 @@ class Journal:
 
 
 class Tail:
-    """Reads a journal to its end, and reads later what was appended meanwhile.
+    """Reads a journal to its end; a later reading continues where the reading before ended.
 
     Args:
         journal: the journal to read.
@@ -263,7 +263,7 @@ def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
-    """Returns the position up to which a build contains a journal's events; None without a section."""
+    """Returns the position up to which a build contains a journal's events; None if there is no section."""
     if section is None:
         return None
     return Position(section["token"], section["number"], section["size"])

@@ -115,7 +115,7 @@ class JournalWriter:
             self._known.popitem(last=False)
 
     def _first_remembered(self) -> Position | None:
-        """Returns a position before the last `REMEMBERED` events, approximately; None for the start."""
+        """Returns a position after which the journal holds about `REMEMBERED` events; None for the start."""
         left = REMEMBERED * _BYTES_OF_AN_EVENT
         for segment in reversed(self._journal.segments()):
             if segment.size >= left:

@@ -356,7 +356,7 @@ def _pick(scores: Scores, places: Rows) -> Scores:
 
 
 def _depth(k: int, options: ListOptions) -> int:
-    """Returns the number of movies from which a list of k is chosen: k, or more for a varied list."""
+    """Returns the number of movies from which a list is chosen: k, or more if the list is varied."""
     if not options.is_varied:
         return k
     from engine.lists.variety import pool_size

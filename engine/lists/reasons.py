@@ -156,14 +156,14 @@ def strongest_contributions(
 def _contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
 ) -> tuple[Rows, Doubles]:
-    """Computes exactly what those reviews add to the score of each movie that have the highest estimates.
+    """Computes, for each movie, the exact contributions of the reviews whose estimates are highest.
 
     If the history has at most `num_checked` reviews, all contributions are computed exactly, and none is
     estimated.
 
     Returns:
-        The positions in the history of the reviews with the highest estimates, int64 [num_movies,
-        num_checked], and the contributions of these reviews, float64 [num_movies, num_checked].
+        For each movie, the positions in the history of the reviews whose estimates are highest, int64
+        [num_movies, num_checked], and the contributions of these reviews, float64 [num_movies, num_checked].
     """
     relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:
@@ -212,11 +212,11 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Sums the weighted terms of a history's reviews, once without each of the reviews.
+    """Sums the weighted terms of all reviews of a history but one, for each review that is left out.
 
     The age of a review is 1 for the latest review of a history, 2 for the review before, and so on; an older
-    review weighs less. Without a review, the age of every older review falls by one, so all older reviews
-    weigh more.
+    review weighs less. If a review is left out, the age of every older review falls by one, so all older
+    reviews weigh more.
 
     Args:
         terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the
@@ -245,7 +245,7 @@ class _WithoutEach(NamedTuple):
     each movie."""
     stars_without: Doubles
     """float64 [num_movies, num_reviews]: the mean of the stars above expectation that the reviewer gave the
-    neighbours of each movie, once without each of the reviews."""
+    neighbours of each movie, if one review is left out; each column leaves out another review."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
         """Estimates what each review adds to the log chance of a like: float64 [num_movies, num_reviews].

@@ -18,8 +18,8 @@ _POOL_PER_PLACE = 5
 _LEAST_SPREAD = 1e-9
 """A standard deviation below this number is taken for a rounding error, which equal values can have."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""The weights, from 0 to 1, that the similarity to the movies already chosen has in the choice of the next
-movie; the score of the next movie has the weight 1 minus this number."""
+"""The weights, from 0 to 1, of the similarity to the movies already chosen, when the next movie of a list is
+chosen; the weight of the score is 1 minus the weight of the similarity."""
 
 
 def pool_size(k: int) -> int:
