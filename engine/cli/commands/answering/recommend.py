@@ -110,8 +110,7 @@ def recommend() -> None:
 def reviewer(reviewer_id: str, index: Path, k: int, **options: Any) -> None:
     """List the movies that suit a reviewer best, most suitable first.
 
-    The list shows the rating that is predicted for each movie, and the chance that the reviewer likes the
-    movie.
+    The list shows, for each movie, the predicted rating and the chance that the reviewer likes the movie.
     """
     from engine.recommender import Engine
 
@@ -224,8 +223,8 @@ def recommend_movie(
 ) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers who have reviewed the movie are left out. Reviewers are ordered by the movie's score for each
-    reviewer, which is also the score that orders the reviewer's own top list.
+    Reviewers who have reviewed the movie are left out. A reviewer's position depends on the score of the
+    movie for the reviewer, which also orders the reviewer's own list.
     """
     from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine
@@ -290,9 +289,9 @@ def recommend_movie(
 def everyone(index: Path, output: str, processes: int | None, as_json: bool, **options: Any) -> None:
     """Write the top lists of all reviewers to files, one line per listed movie.
 
-    If the command is killed, running the same command again writes the files that are missing. If the index
-    was built again in the meantime, all files are written afresh. If the output directory holds lists that
-    were made with other options, the command fails unless --overwrite is given.
+    If the command is killed, run the same command again to write the missing files. If the index was built
+    again in the meantime, the command writes all files again. If the output directory holds lists that were
+    made with other options, the command fails unless --overwrite is given.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all

@@ -71,9 +71,9 @@ def serve(
 ) -> None:
     """Answer questions over HTTP, with the same JSON as the command line.
 
-    Reviews and clicks that a shop sends are kept in the journal of the index, and count in the next list of
-    the reviewer. If an index is built again, the service switches to the new build within seconds, without
-    losing a request. The address /docs of the service describes all questions.
+    Reviews and clicks that a shop sends are kept in the journal of the index, and change the reviewer's next
+    list. If an index is built again, the service switches to the new build within seconds, without losing a
+    request. The address /docs of the service describes all questions.
     """
     from engine.service.feedback.arms import read_trial
     from engine.service.server import run

@@ -55,8 +55,8 @@ def movie(
 ) -> None:
     """List the movies most similar to a movie, and say what each of them has in common with the movie.
 
-    Movies are similar if they belong to one series, if their categories and other metadata are alike, and if
-    more reviewers share or like both than the popularity of the movies explains.
+    Movies are similar if they belong to one series, if their metadata is alike, or if more reviewers have
+    reviewed or liked both than the popularity of the movies explains.
     """
     from engine.recommender import Engine
 

@@ -34,12 +34,13 @@ def add_reviews(
 ) -> None:
     """Add new reviews to an index without training.
 
-    REVIEWS are files in any format that build-index accepts. The feedback that `engine serve` has received is
-    added from the journal of the index, so that REVIEWS may be left out. Known reviewers get longer
+    REVIEWS are files in any format that build-index accepts. The command also adds the feedback that `engine
+    serve` has written to the journal of the index, so REVIEWS may be left out. Known reviewers get longer
     histories, and new reviewers are added to the index. A later review by the same reviewer of the same movie
-    replaces the earlier review. Reviews of movies that the index does not hold are counted and left out. The
-    updated index replaces the old index at once, or not at all. At the end the command prints how far the
-    reviews have drifted since the training, and whether to train again.
+    replaces the earlier review. Reviews of movies that the index does not hold are left out, and their number
+    is printed. The index changes in one step when the updated index is complete; if the command fails, the
+    index stays as it was. At the end the command prints how far the reviews have changed since the training,
+    and whether to train again.
     """
     import pipelines
 
@@ -75,10 +76,10 @@ def add_movies(
 ) -> None:
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
-    METADATA are files in any format that the option --metadata of build-index accepts. Each added movie gets
-    a vector that is predicted from the metadata of the movie; the build of the index learned from reviewed
-    movies how to predict vectors. Answers mark the added movies as cold. For movies that the index holds
-    already, the new metadata replaces the old metadata.
+    METADATA are files in any format that the option --metadata of build-index accepts. The vector of an added
+    movie is predicted from the movie's metadata, in the way that the build learned from reviewed movies.
+    Answers mark the added movies as cold. For movies that the index holds already, the new metadata replaces
+    the old metadata.
     """
     import pipelines
 

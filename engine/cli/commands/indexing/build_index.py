@@ -60,8 +60,8 @@ def build_index(reviews: tuple[Path, ...], sample: bool, format: str, **settings
     DIR holds the journal of a service, the feedback in the journal is read. The journal of another index is
     read if REVIEWS names the folder of the journal. At the end the command prints how many rows were kept,
     dropped and rejected, how good the recommendations are on held-out reviews, and the recall of the search.
-    The recall is the share of the best movies, determined by scoring every movie, that the fast search finds.
-    The command `engine info` prints all metrics.
+    The recall is the share of the best movies that the search finds; the best movies are determined by
+    scoring every movie. The command `engine info` prints all metrics.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")

@@ -30,8 +30,8 @@ def compare(old: Path, new: Path | None, output: Path | None, format: str) -> No
 
     OLD and NEW are the directories of indexes, or of builds inside an index, which engine info lists. With
     the directory of one index, the command compares the live build with the previous build. The command
-    prints counts and held-out metrics side by side, how far the lists of the same reviewers agree, which
-    movies have risen and fallen, and which settings differ.
+    prints counts and held-out metrics side by side, how much the lists of the same reviewers have in common,
+    which movies have become more or less popular, and which settings differ.
     """
     from pipelines.comparing.compare import compare
 

@@ -45,8 +45,9 @@ def reindex(
 ) -> None:
     """Build the vector index over the movies again, without training.
 
-    The command tunes the search again and measures the recall of the search. The new vector index replaces
-    the old vector index at once, or not at all if the search cannot reach the wanted recall.
+    The command tunes the search again and measures the recall of the search. The index changes in one step
+    when the new vector index is complete; the index stays as it was if the search cannot reach the wanted
+    recall.
     """
     start_logging(logging.INFO)
     from pipelines.updating.reindex import rebuild_index

@@ -27,9 +27,9 @@ from engine.cli.terminal import say
 def rollback(index: Path, to: str | None, format: str) -> None:
     """Make the build before the live build of an index live again.
 
-    The change is atomic, and a service notices within a second. A second rollback goes one build further
-    back. No build is deleted, so `engine rollback --to BUILD` can make a later build live again. The option
-    --keep of the commands that make builds sets how many builds an index keeps.
+    The change takes one step, and a running service notices the change within a second. A second rollback
+    goes one build further back. No build is deleted, so `engine rollback --to BUILD` can make a later build
+    live again. The option --keep of the commands that make builds sets how many builds an index keeps.
     """
     from engine.artifact.builds import roll_back
 
