@@ -35,7 +35,8 @@ SMALL = 64_000_000
 """The largest total size of the files of a build, in bytes, for which memory and disk space are not checked
 before the build starts."""
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""The files that hold the memory limit of the process's Linux control group, for cgroup versions 2 and 1."""
+"""The files in which Linux gives the memory limit of the process's control group, for cgroup versions 2 and
+1."""
 _CALIBRATION_ROWS = 200_000
 _CALIBRATION_ROUNDS = 30
 """The number of runs of the benchmark that measures the machine's speed; the fastest run counts."""

@@ -43,14 +43,14 @@ class Share(NamedTuple):
 
 
 class Part:
-    """Holds and trains some of the reviewers; the movies' tables are given to it for each round.
+    """Holds and trains one group of reviewers; each round starts from given tables of movies.
 
     Args:
-        reviews: the reviews of the reviewers of the part, whose rows are numbered from 0.
-        likes: bool [num_reviews], the mask of reviews that are likes.
-        popularity: int [num_movies], the number of likes of each movie by all reviewers.
+        reviews: the reviews of the group of reviewers, whose rows are numbered from 0.
+        likes: the mask of reviews that are likes, bool [num_reviews].
+        popularity: the number of likes of each movie by the reviewers of all groups, int [num_movies].
         config: settings of the relevance head.
-        seed: the seed of all random choices of the part.
+        seed: the seed of all random choices for the group.
         level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
     """
 
@@ -135,12 +135,12 @@ class Stored(NamedTuple):
 
 
 class PartedNetwork:
-    """Holds the tables of movies, and trains all parts for a round in one step.
+    """Holds the averaged tables of movies, and trains all groups of reviewers for a round at a time.
 
     Args:
         reviews: the training reviews.
-        likes: bool [num_reviews], the mask of reviews that are likes.
-        popularity: int [num_movies], the number of likes of each movie.
+        likes: the mask of reviews that are likes, bool [num_reviews].
+        popularity: the number of likes of each movie, int [num_movies].
         config: settings of the relevance head.
         seed: the seed of all random choices.
         level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.

@@ -35,22 +35,23 @@ _MASKED = -1e4
 class RelevanceNetwork:
     """Holds and trains the embedding tables of the relevance head.
 
-    The loss of an example is the softmax cross entropy of the example's targets among the candidate movies.
-    The movies of the example's history are left out of the softmax, because top lists leave out the movies of
-    a history. If candidates are sampled, the logarithm of each candidate's sampling probability is subtracted
-    from the candidate's logit ("logQ correction", Bengio & Senecal 2008).
+    The loss of a training example is the softmax cross entropy of the example's targets among the candidate
+    movies. The movies of the example's history are left out of the softmax, because top lists leave out the
+    movies of a history. If candidate movies are sampled, the logarithm of each candidate's sampling
+    probability is subtracted from the candidate's logit ("logQ correction", Bengio & Senecal 2008).
 
     Args:
-        popularity: int [num_movies], the number of likes of each movie, which sets the initial biases.
-        num_reviewers: number of rows of the reviewer table.
-        num_levels: number of rating levels; 0 if the data has no ratings.
+        popularity: the number of likes of each movie, from which the initial biases are computed, int
+            [num_movies].
+        num_reviewers: the number of reviewers, each of whom may have an embedding.
+        num_levels: the number of rating levels; 0 if the reviews have no ratings.
         config: settings of the relevance head.
-        generator: draws the initial vectors.
+        generator: the random generator that draws the initial vectors.
         level_weights: float32 [max(num_levels, 1)], the weight of a review in a history by its rating level;
             if None, the weights are learned.
         block_rows: the number of reviewers whose rows are in memory at a time, while the rows of all
             reviewers are in a file; None to keep the rows of all reviewers in memory.
-        folder: the folder of that file; None for the system's folder for temporary files.
+        folder: the folder of the file of reviewers' rows; None for the system's folder for temporary files.
     """
 
     def __init__(

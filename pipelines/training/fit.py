@@ -31,15 +31,15 @@ class Findings(NamedTuple):
     """Holds the choices that were made on held-out reviews, for training the final model on all reviews."""
 
     rounds: dict[str, int]
-    """The number of rounds to train each head, by name of the head: the median over the trainings with
+    """The number of rounds to train each head, by the head's name: the median over all trainings with
     held-out reviews."""
     blend: Blend
-    """The weights with which the parts of a score are added up."""
+    """The weights with which relevance, similarities and other components of a movie's score are added up."""
     kind: NeighbourKind
-    """The kind of neighbour table with which movies are compared to the movies in a reviewer's history."""
+    """The kind of neighbour table with which the model compares movies with the movies in a history."""
     curves: dict[str, dict[str, list[float]]]
-    """The training loss and the validation metric after each round, by name of the head, in the first
-    training with held-out reviews; empty if nothing was held out."""
+    """The training loss and the validation metric after each round, by the head's name, in the first training
+    with held-out reviews; empty if no reviews were held out."""
     likeness: Weights = Weights()
     """The weights with which the parts of the likeness of two movies are added up."""
 
@@ -88,12 +88,14 @@ def fit_model(
     Args:
         reviews: the training reviews.
         config: the settings of the build.
-        features: metadata vectors of the movies, from `content_features`; None if there is no metadata.
-        traits: what metadata says of the movies that may make movies alike; None to learn no weights of the
-            likeness of movies.
-        findings: findings of a training on part of `reviews`, to use instead of choosing on held-out reviews.
-        checkpoints: saves the state of the trainings, from which an interrupted training resumes.
-        runner: trains the heads of the models, those that do not depend on each other at the same time.
+        features: metadata vectors of the movies, from `content_features`; None without metadata.
+        traits: the metadata by which similar movies are compared; None to learn no weights for the table of
+            similar movies.
+        findings: findings of an earlier training on some of the reviews; None to make new choices on held-out
+            reviews.
+        checkpoints: the checkpoints that save the state of the trainings, so that an interrupted training can
+            resume.
+        runner: the runner whose workers train independent heads at the same time.
 
     Raises:
         TrainingError: no reviewer has two reviews, or a loss is not finite.

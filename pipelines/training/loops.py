@@ -74,15 +74,15 @@ def train_relevance(
 
     Args:
         reviews: the training reviews.
-        likes: bool [num_reviews], the mask of reviews that are likes.
+        likes: the mask of reviews that are likes, bool [num_reviews].
         config: settings of the relevance head.
         seed: seed of all random choices.
-        validate: returns a metric of the head after each round, higher is better; training stops some rounds
-            after the best metric. None: nothing is validated.
-        rounds: number of rounds to train; None means `max_rounds` of the settings.
+        validate: a function that returns a metric of the head, where higher is better; the function is called
+            after each round, and training stops some rounds after the best metric. None for no validation.
+        rounds: the number of rounds to train; None for the setting `max_rounds`.
         level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
         checkpoints: saves the state of the training, from which an interrupted training resumes.
-        runner: trains the parts of the reviewers, if the settings ask for several.
+        runner: the runner whose workers train groups of reviewers if the setting `num_parts` is above 1.
 
     Raises:
         TrainingError: no reviewer has two reviews, or the loss is not finite.

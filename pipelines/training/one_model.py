@@ -54,20 +54,21 @@ def begin_model(
     held_out: Reviews | None = None,
     runner: Runner = HERE,
 ) -> Callable[[], TrainedModel]:
-    """Begins to train the two heads of a model; returns a function that returns the trained model.
+    """Begins to train the two heads of a model; returns a function that waits for the trained model.
 
     The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
-    improving. The heads do not depend on each other, and are trained at the same time if the runner has
-    several workers. The returned function builds the neighbour tables, and raises TrainingError if no
-    reviewer has two reviews, or if a loss is not finite.
+    improving. The two heads are trained at the same time if the runner has several workers. The returned
+    function also builds the neighbour tables, and raises TrainingError if no reviewer has two reviews, or if
+    a loss is not finite.
 
     Args:
         reviews: the training reviews.
-        blend: gives the lowest rating of a like and the weight of other reviews.
+        blend: the object whose fields say which ratings are likes, and how much other reviews weigh.
         config: the settings of the build.
-        kinds: kinds of neighbour table to build besides plain co-reviews.
-        features: metadata vectors of the movies, from `content_features`; None if there is no metadata.
-        checkpoints: saves the state of the training, from which an interrupted training resumes.
+        kinds: the kinds of neighbour table to build besides the kind CO_REVIEWS.
+        features: metadata vectors of the movies, from `content_features`; None without metadata.
+        checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
+            resume.
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
         held_out: reviews on which each head is validated after each round.
         runner: trains the heads.

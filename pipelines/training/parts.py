@@ -25,8 +25,8 @@ _NUM_CANDIDATES = 200
 """The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
 neighbour table."""
 _DEPTHS = (10, 20, 50)
-"""The lengths k of the top lists; weights are compared by the mean of NDCG@k over these lengths. Long lists
-make the mean less noisy."""
+"""The lengths k of top lists over which NDCG@k is averaged to compare weights; long lists make the average
+less dependent on chance."""
 
 
 class Parts(NamedTuple):
