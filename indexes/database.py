@@ -42,7 +42,8 @@ request."""
 _SECONDS_FOR_QUERY = 0.5
 """The number of seconds by which each query of a search raises the time limit of the search."""
 _NEVER = 2**31 - 1
-"""The longest time between two pings of a connection that can be set, in milliseconds: 25 days."""
+"""The largest number of milliseconds that can be set between two pings of a connection (25 days), which means
+never."""
 _WRITING_SECONDS = 600.0
 """The number of seconds after which a request that writes, indexes or loads a collection fails."""
 
@@ -163,10 +164,9 @@ class Database:
             self._client.load_collection(collection, timeout=_WRITING_SECONDS)
 
     def count(self, collection: str, expression: str = "") -> int:
-        """Counts the movies of a collection that meet `expression`; counts all movies if it is empty.
+        """Counts the movies of a collection that meet `expression`; an empty expression counts all movies.
 
-        Before the count, the database takes in everything that was written to it, so that later searches need
-        not wait for writes.
+        Before the count, the database finishes all writes, so that later searches need not wait for writes.
         """
         with self._reaching():
             found = self._client.query(

@@ -89,10 +89,10 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The new build replaces the live build in one step, so that a reader always finds one whole build. A
-    rollback is possible even while another command builds or updates the index. After a rollback, an update
-    that started from the formerly live build fails when the update ends. A rollback does not stop a new build
-    from files, which becomes live when it is complete.
+    The other build becomes live in one step, so that a reader always finds one whole build. A rollback is
+    possible even while another command builds or updates the index. An update that started before the
+    rollback fails at its end, because the update is based on a build that is no longer live. A rollback does
+    not stop a new build from files, which becomes live when it is complete.
 
     Args:
         directory: the directory of the index.

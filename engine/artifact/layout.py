@@ -196,7 +196,7 @@ ARRAY_SHAPES = {
     },
 }
 """The types that each array may have, and the dimensions of each array; two dimensions with the same name
-must be equal. A dimension that ends with `or 0` may be empty."""
+must be equal. A dimension whose text ends with `or 0` may have the size 0."""
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",

@@ -1,8 +1,8 @@
 """Locks files and folders, and removes the temporary folders of processes that were killed.
 
-A lock belongs to the file handle of the process that took the lock. The operating system releases a lock when
-the process that took the lock ends, even if the process is killed. A temporary folder that no process has
-locked was left by a killed process.
+A lock belongs to the file handle through which a process took the lock. The operating system releases a lock
+when the process that took the lock ends, even if the process is killed. A temporary folder that no process
+has locked was left by a killed process.
 """
 
 from __future__ import annotations

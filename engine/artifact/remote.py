@@ -183,7 +183,7 @@ def _is_whole(directory: Path, build: str, digest: str) -> bool:
 
 
 def cached(url: str, *, expect: str | None = None) -> Path:
-    """Copies an index into the user's cache, unless the index is there; returns the directory.
+    """Returns the directory of an index in the user's cache; copies the index there if it is missing.
 
     Raises:
         EngineError: the index cannot be pulled; the docstring of `pull` lists the errors.

@@ -148,7 +148,7 @@ def check_cast(node: dict[str, Any]) -> None:
     """Checks the type to which a parsed condition converts a value.
 
     Raises:
-        FilterError: a condition may not convert values to the type.
+        FilterError: the condition converts a value to a type that conditions may not use.
     """
     kind: dict[str, Any] = node.get("type_expr") or node.get("cast_type") or {}
     inner: dict[str, Any] = kind.get("type_info") or {}

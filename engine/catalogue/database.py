@@ -1,9 +1,9 @@
 """Finds, with DuckDB, the movies that meet an SQL condition and the movies whose titles match a text.
 
-Two guards keep an SQL condition from doing harm, and each guard alone is sufficient. The first guard is
-`engine/catalogue/filters.py`, which checks a condition before DuckDB runs the condition. The second guard is
-DuckDB itself, which opens the database read-only, and refuses access to other files, to the network and to
-its settings.
+Two guards keep an SQL condition from doing harm, and each guard alone is sufficient. The first guard against
+a harmful condition is `engine/catalogue/filters.py`, which checks a condition before DuckDB runs the
+condition. The second guard against a harmful condition is DuckDB itself, which opens the database read-only,
+and refuses access to other files, to the network and to its settings.
 """
 
 from __future__ import annotations

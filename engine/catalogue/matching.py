@@ -44,9 +44,10 @@ def rows_where(
     The caller must have passed the condition to `check_filter`; `columns` is what `check_filter` returned. A
     condition without a text column is checked on all movies in one query. A condition with a text column is
     checked on one piece of the table after the other; the first piece holds one movie. The time that DuckDB
-    takes for a piece decides how many movies the next piece holds. Small pieces limit the memory of a
-    condition, because DuckDB's `memory_limit` does not count the texts that functions make. Small pieces also
-    keep the time limit, because DuckDB may check 2,048 movies before it notices an interrupt.
+    takes for a piece of the table decides how many movies the next piece holds. Small pieces of the table
+    limit the memory of a condition, because DuckDB's `memory_limit` does not count the texts that functions
+    make. Small pieces of the table also help to keep the time limit, because DuckDB may check 2,048 movies
+    before it notices an interrupt.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.

@@ -109,14 +109,14 @@ class SplitConfig(_Section):
     out. Set `test_share` to 0 when you know the metrics already, to leave out the training that only
     measures."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
-    """The largest number of times that the model is trained and measured on held-out reviews, to choose the
-    number of rounds and the weights in scores; with about 670 held-out likes or more, once is enough. Set
+    """The largest number of trainings that are measured on held-out reviews, to choose the number of rounds
+    and the weights in scores; one training is enough if about 670 likes or more are held out. Set
     `max_holdouts` to 1 to build a small index faster."""
     order: Annotated[str, one_of("auto", "time", "none")] = "auto"
-    """Whether the reviews of a reviewer have an order: with time, the last reviews are held out, and older
-    reviews weigh less; with none, random reviews are held out, and all reviews weigh the same; auto means
-    time if the data has times, otherwise none. Change `order` to none when the times in the data say when
-    reviews were stored, and not when reviews were written."""
+    """The order in which reviews count: with time, the last reviews are held out, and older reviews weigh
+    less; with none, random reviews are held out, and all reviews weigh the same; auto means time if the data
+    has times, otherwise none. Change `order` to none when the times in the data say when reviews were stored,
+    and not when reviews were written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,9 +181,9 @@ class RelevanceConfig(_Section):
     """The weight of the L2 penalty on the vectors of the relevance head, in the loss. Raise `l2` for few
     reviews; lower `l2` for very many reviews; or search a value with `engine tune`."""
     num_negatives: Count = 4096
-    """The number of movies that are drawn as negatives for each training step, if the catalogue has more than
-    8,192 movies. Lower `num_negatives` to train faster; raise `num_negatives` for better lists from a very
-    large catalogue."""
+    """The number of movies that are drawn as negatives (movies not chosen) for each training step, if the
+    catalogue has more than 8,192 movies. Lower `num_negatives` to train faster; raise `num_negatives` for
+    better lists from a very large catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,9 +165,9 @@ class ListMaker:
     def make_for(self, recipient: Recipient, candidates: Rows, k: int, options: ListOptions) -> TopList:
         """Makes the top list of any recipient, such as a group or an unknown reviewer.
 
-        If `options` sets conditions, every movie that meets the conditions is scored. If `options` sets no
-        conditions, only the movies in `candidates` are scored. If fewer than k movies in `candidates` may be
-        listed, every movie is scored.
+        If `options` sets conditions on movies, every movie that meets the conditions is scored. If `options`
+        sets no conditions on movies, only the movies in `candidates` are scored. If fewer than k movies in
+        `candidates` may be listed, every movie is scored.
 
         Args:
             recipient: scores movies for whoever receives the list.
