@@ -44,7 +44,8 @@ def print_report(
     Args:
         found: the whole answer, for the format json.
         format: one of `listing.FORMATS`.
-        lines: a function that returns the lines for people, and that takes a function that formats a table.
+        lines: a function that returns the lines for people; its argument is a function that formats headings
+            and rows as a table.
         records: the rows of the answer's main table, which the formats jsonl, csv and tsv print.
     """
     if format == "table":
@@ -59,7 +60,7 @@ def print_report(
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
     """Prints facts with their names; the formats csv, tsv and markdown have one line for each fact.
 
-    In the format table, the function `print_text` prints the facts.
+    If the format is table, the function `print_text` prints the facts.
     """
     if format == "table":
         print_text()

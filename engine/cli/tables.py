@@ -18,7 +18,7 @@ _NARROWEST = 12
 
 
 def screen_width() -> int:
-    """Returns the width of the terminal in characters; without a terminal, the width in $COLUMNS, or 80."""
+    """Returns the width of the screen in characters: $COLUMNS, or else the terminal's width, or else 80."""
     return shutil.get_terminal_size().columns
 
 
@@ -27,10 +27,10 @@ def format_table(
 ) -> str:
     """Formats values as a table: numbers are aligned right, texts are aligned left, and None becomes a dash.
 
-    If the lines of a table would be longer than `width` characters, the widest column of words is narrowed,
-    then the next. If the lines are still too long, the columns are divided among several tables below each
-    other, which all begin with the first column. Of a tuple of texts, the table shows as many whole texts as
-    fit into the column. By default, `width` is the width of the screen.
+    If a line of the table would be longer than `width` characters, columns of words are narrowed; the widest
+    column is narrowed first. If a line is still longer than `width` characters, the columns are divided among
+    several tables below each other, which all begin with the first column. Of a tuple of texts, the table
+    shows as many whole texts as fit into the column. By default, `width` is the width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))

@@ -1,4 +1,4 @@
-"""Prints text on stdout and stderr; replaces characters that would change the terminal, such as colours.
+"""Prints text on stdout and stderr; replaces characters that could control the terminal.
 
 Commands print with the functions of this file. A command prints its answer on stdout, and remarks, warnings
 and errors on stderr.

@@ -79,8 +79,8 @@ class IngestConfig(_Section):
     until every remaining reviewer and movie has enough reviews. Raise `min_reviews_per_movie` to train
     without rarely reviewed movies; set 1 to drop no movie."""
     allow_truncated: bool = False
-    """Use the readable part of a compressed file whose end is missing. Turn `allow_truncated` on when the
-    missing end of the file cannot be found again."""
+    """Use the readable part of a compressed file whose end is missing. Turn `allow_truncated` on when nobody
+    has the missing end of the file any more."""
     memory_limit: Annotated[str, MEMORY] = "4GB"
     """The amount of memory that DuckDB fills before it writes intermediate results to disk; small files need
     less memory. Lower `memory_limit` on a small machine; raise `memory_limit` when DuckDB writes intermediate
