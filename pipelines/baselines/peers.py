@@ -1,4 +1,4 @@
-"""Makes baselines of models of two Python libraries: ALS of implicit, and SVD and SVD++ of Surprise."""
+"""Makes baselines of two Python libraries: ALS from the library implicit, SVD and SVD++ from Surprise."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _ALS_SETTINGS: tuple[_AlsSetting, ...] = (
     {"factors": 128, "regularization": 0.05, "alpha": 1.0},
 )
 _VALIDATION_REVIEWERS = 5_000
-"""The largest number of reviewers on whose held-out likes the settings of ALS are compared."""
+"""The largest number of reviewers whose held-out likes are used to choose the settings of ALS."""
 
 
 class AlternatingLeastSquares:
-    """Factorises likes by ALS (Hu, Koren and Volinsky 2008), with the best of the settings `_ALS_SETTINGS`.
+    """Factorises the matrix of likes by ALS (Hu, Koren and Volinsky 2008), with the best of several settings.
 
-    The settings of ALS are compared by NDCG@10 on the last fifth of each reviewer's training reviews, which
-    is held out. The comparison of the settings of ALS does not use test reviews.
+    The best of `_ALS_SETTINGS` has the highest NDCG@10 on the last fifth of each reviewer's training reviews,
+    which is held out for this choice; test reviews are not used.
 
     Raises:
         ConfigError: the library implicit is not installed.
@@ -67,9 +67,9 @@ class AlternatingLeastSquares:
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies for n reviewers by inner products of vectors: float32 [n, num_movies].
+        """Scores all movies for n reviewers by the inner product of vectors: float32 [n, num_movies].
 
-        For a reviewer without likes, the score of a movie is the movie's number of training reviews.
+        For a reviewer without likes, a movie's score is the movie's number of training reviews.
         """
         scores = np.asarray(self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T, dtype=np.float32)
         scores[self.without_likes[reviewer_rows]] = self.popular
@@ -77,7 +77,7 @@ class AlternatingLeastSquares:
 
 
 class Svd:
-    """Predicts ratings by the model SVD of the library Surprise, with the library's default settings.
+    """Predicts ratings with the model SVD of the library Surprise, in the library's default settings.
 
     A reviewer or a movie without training reviews has the bias 0 and a vector of zeros.
 
@@ -104,18 +104,19 @@ class Svd:
         return np.asarray(model.pu)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies by the predicted rating without the reviewer's bias: float32 [n, num_movies].
+        """Scores all movies for n reviewers by predicted rating: float32 [n, num_movies].
 
-        The scores are not clipped to the rating scale, because clipping would give the best movies equal
+        A score leaves out the mean and the reviewer's bias, which do not change the order of a reviewer's
+        movies. Scores are not clipped to the rating scale, because the best movies would then have equal
         scores.
         """
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair of reviewer and movie.
+        """Predicts the rating of each pair of reviewer and movie.
 
-        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        The mean and the median of a prediction are the same number; there are no probabilities of rating
         levels.
         """
         products = self.reviewer_vectors[reviewer_rows] * self.movie_vectors[movie_rows]
@@ -124,7 +125,7 @@ class Svd:
 
 
 class SvdPlusPlus(Svd):
-    """Predicts ratings by SVD++ (Koren 2008): a reviewer's vector also depends on which movies were rated."""
+    """Predicts ratings by SVD++ (Koren 2008); a reviewer's vector also depends on which movies were rated."""
 
     algorithm = "SVDpp"
 
@@ -145,7 +146,7 @@ def _require(module: str, model: str) -> Any:
 
 
 def _trainset(surprise: Any, reviews: Reviews, scale: tuple[float, float]) -> Any:
-    """Converts reviews to a training set of Surprise, with row numbers as ids of reviewers and movies."""
+    """Converts reviews to a training set of the library Surprise, with reviewer and movie rows as ids."""
     by_reviewer: dict[int, list[tuple[int, float]]] = defaultdict(list)
     by_movie: dict[int, list[tuple[int, float]]] = defaultdict(list)
     rows = (reviews.reviewer_rows.tolist(), reviews.movie_rows.tolist(), reviews.ratings.tolist())

@@ -1,4 +1,4 @@
-"""Implements baselines that rank movies without predicting ratings: popularity, item neighbours, EASE."""
+"""Implements baselines that rank movies but predict no ratings: popularity, item neighbours and EASE."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 KNN_SHRINKAGE = 3.0
-"""The number that is added to the denominator of the similarity of two movies, to lower the similarities of
-rarely reviewed movies."""
+"""A number added to the divisor of the similarity of two movies, which lowers the similarities of movies with
+few reviews."""
 KNN_NEIGHBOURS = 500
-"""The largest number of similar movies (neighbours) that are kept for each movie; more neighbours would take
-too much memory with a large catalogue."""
+"""The largest number of similar movies (neighbours) that are kept for each movie; in a large catalogue, more
+would take too much memory."""
 EASE_REGULARISATION = 200.0
-"""The L2 penalty on the weights of pairs of movies in EASE; the paper about EASE calls the penalty lambda."""
+"""The L2 penalty on the weights of the model EASE; the paper about EASE calls the penalty lambda."""
 EASE_MAX_MOVIES = 15_000
-"""The largest number of movies with which EASE is fitted; EASE inverts a dense matrix of movies by movies,
-which takes 1.8 GB and minutes for 15,000 movies."""
+"""The largest number of movies for which EASE is fitted. EASE inverts a matrix with a row and a column for
+each movie; for 15,000 movies, the matrix takes 1.8 GB, and inverting it takes minutes."""
 _CHUNK = 1024
-"""The number of movies whose similar movies are computed at once; more movies at once would take more
-memory."""
+"""The number of movies whose similar movies are computed in one step; larger steps would take more memory."""
 
 
 class Popularity:
-    """Ranks movies by their number of training reviews, in the same order for every reviewer."""
+    """Ranks movies by number of training reviews, in the same order for every reviewer."""
 
     def __init__(self, reviews: Reviews) -> None:
         self.counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float32)
@@ -45,8 +44,9 @@ class Popularity:
 class _FromHistory:
     """Scores movies for reviewers by the matrix product `history @ weights`.
 
-    The matrix `history`, [num_reviewers, num_movies], marks the movies that each reviewer has reviewed or
-    liked. The matrix `weights`, [num_movies, num_movies], holds a weight for each pair of movies.
+    The matrix `history`, [num_reviewers, num_movies], holds 1 for each movie that a reviewer has reviewed or,
+    in some subclasses, liked. The matrix `weights`, [num_movies, num_movies], holds a weight for each pair of
+    movies.
     """
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:
@@ -57,7 +57,8 @@ class _FromHistory:
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers: float32 [n, num_movies].
 
-        For a reviewer without a marked movie in `history`, the score of a movie is the movie's popularity.
+        For a reviewer with an empty row in `history`, a movie's score is the movie's number of training
+        reviews.
         """
         history = self.history[reviewer_rows]
         scores = history @ self.weights
@@ -67,11 +68,12 @@ class _FromHistory:
 
 
 class ItemNeighbours(_FromHistory):
-    """Scores movies by the sum of their cosine similarities to the movies that a reviewer has reviewed.
+    """Scores a movie by the sum of its cosine similarities to the movies that a reviewer has reviewed.
 
     The similarity of movies i and j is `shared / (sqrt(n_i * n_j) + KNN_SHRINKAGE)`, where `n_i` is the
-    number of reviews of movie i, and `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over
-    the reviewers of both movies. Among the baselines, `ItemNeighbours` ranks best on sparse data.
+    number of reviews of movie i. The number `shared` adds up `1 / sqrt(number of the reviewer's reviews)`
+    over all reviewers who have reviewed both movies. Of all baselines, `ItemNeighbours` ranks best if there
+    are few reviews per reviewer.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -84,9 +86,9 @@ class ItemNeighbours(_FromHistory):
 
 
 class Ease(_FromHistory):
-    """Scores movies by the linear model EASE ("embarrassingly shallow autoencoder", Steck 2019).
+    """Scores movies with the linear model EASE ("embarrassingly shallow autoencoder", Steck 2019).
 
-    EASE is fitted to likes alone, and to movies that have at least one like.
+    EASE is fitted to likes only; movies without a like are left out.
 
     Raises:
         ConfigError: more than EASE_MAX_MOVIES movies have a like.
@@ -107,7 +109,7 @@ class Ease(_FromHistory):
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers: float32 [n, num_movies].
 
-        A movie without a like among the training reviews has the score 0.
+        A movie without a like in the training reviews has the score 0.
         """
         scores = np.zeros((len(reviewer_rows), self.num_movies), dtype=np.float32)
         scores[:, self.movies] = super().score(reviewer_rows)
@@ -115,7 +117,7 @@ class Ease(_FromHistory):
 
 
 def _neighbours(damped: csr_array, history: csr_array, roots: Doubles) -> csr_array:
-    """Computes similarities of each movie to its most similar movies: sparse [num_movies, num_movies]."""
+    """Computes each movie's similarities to the most similar movies: sparse [num_movies, num_movies]."""
     from scipy.sparse import vstack
 
     parts = []

@@ -1,4 +1,4 @@
-"""Implements two simple baselines that predict ratings: constants, and biases of reviewers and movies."""
+"""Implements two baselines that predict ratings: one by a constant, one by biases of reviewers and movies."""
 
 from __future__ import annotations
 
@@ -10,26 +10,23 @@ from engine.model.heads import RatingPrediction
 from pipelines.dataset.reviews import Reviews
 
 AnyRows = NDArray[np.integer]
-"""An array of row numbers of reviewers or movies, of any integer type."""
+"""An array of reviewer rows or movie rows, of any integer type."""
 REVIEWER_DAMPING = 15.0
-"""The number of reviews at which damping halves the bias of a reviewer (Koren, "Factor in the Neighbors",
-2010)."""
+"""A reviewer's bias is a sum of deviations divided by the number of reviews plus this number, so that few
+reviews give a bias near 0 (Koren, "Factor in the Neighbors", 2010)."""
 MOVIE_DAMPING = 10.0
-"""The number of reviews at which damping halves the bias of a movie."""
+"""A movie's bias is a sum of deviations divided by the number of reviews plus this number."""
 _NUM_TURNS = 10
-"""The number of rounds of fitting biases; each round fits the biases of movies first, and then the biases of
+"""The number of times that all biases are fitted: each time first the biases of movies, then the biases of
 reviewers."""
 
 
 class Constants:
-    """Predicts the distribution of the training ratings for every pair of reviewer and movie.
+    """Predicts, for every pair of reviewer and movie, the distribution of all training ratings.
 
-    The predicted mean is the mean of the training ratings, and the predicted median is the median of the
-    training ratings. The predicted probability of a rating level is the share of the level among the training
-    ratings. Among all constant predictions, the mean of the training ratings has the least squared error on
-    the training ratings, and the median of the training ratings has the least absolute error. A rating model
-    is useful only if the model's errors are smaller than the errors of always predicting the mean or the
-    median of the training ratings.
+    Every predicted mean is the mean of the training ratings, and every predicted median is the median of the
+    training ratings. The predicted probability of a rating level is the share of training ratings with this
+    level. A rating model is useful only if its errors are smaller than the errors of these constants.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -39,7 +36,7 @@ class Constants:
         self.median = float(reviews.levels[np.searchsorted(np.cumsum(self.probabilities), 0.5 - 1e-6)])
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Returns the same prediction n times, once for each pair of reviewer and movie."""
+        """Returns one constant prediction n times, once for each pair of reviewer and movie."""
         num = len(reviewer_rows)
         return RatingPrediction(
             mean=np.full(num, self.mean, dtype=np.float32),
@@ -49,10 +46,10 @@ class Constants:
 
 
 class Biases:
-    """Predicts the rating `mean of the training ratings + reviewer bias + movie bias`, with damped biases.
+    """Predicts a rating as the sum `mean of the training ratings + reviewer bias + movie bias`.
 
-    The bias of a reviewer or a movie without training reviews is 0. Movies are ranked by movie bias, in the
-    same order for every reviewer.
+    Biases are damped: with fewer training reviews, the bias of a reviewer or a movie is nearer to 0, and
+    without training reviews the bias is 0. All reviewers get the movies in one order, by movie bias.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -70,7 +67,7 @@ class Biases:
             )
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Returns the biases of all movies, repeated for n reviewers: float32 [n, num_movies]."""
+        """Returns the biases of all movies, repeated once for each reviewer: float32 [n, num_movies]."""
         biases = self.movie_biases.astype(np.float32)
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
@@ -85,9 +82,9 @@ class Biases:
 
 
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
-    """Converts n predicted ratings to predictions that have no probabilities of rating levels.
+    """Converts predicted ratings to a `RatingPrediction` without probabilities of rating levels.
 
-    Each predicted rating is used both as the mean and as the median of the prediction.
+    The predicted ratings serve as the means and as the medians.
     """
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))

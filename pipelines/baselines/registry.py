@@ -18,22 +18,21 @@ from pipelines.dataset.reviews import Reviews
 
 @runtime_checkable
 class Ranker(Protocol):
-    """Scores all movies for reviewers, so that movies can be ranked by score."""
+    """Describes a model that scores movies for reviewers; the best movie has the highest score."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies for n reviewers, including reviewed movies: float32 [n, num_movies]."""
+        """Scores every movie for each of n reviewers, reviewed movies too: float32 [n, num_movies]."""
         ...
 
 
 @runtime_checkable
 class Rater(Protocol):
-    """Predicts the ratings of pairs of reviewer and movie."""
+    """Describes a model that predicts the ratings of pairs of reviewer and movie."""
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction | None:
         """Predicts the ratings of n pairs of reviewer and movie; returns None if the data has no ratings.
 
-        If a model predicts no probabilities of rating levels, the returned probabilities have the shape [n,
-        0].
+        If a model predicts only ratings, the array of probabilities of rating levels has the shape [n, 0].
         """
         ...
 
@@ -46,11 +45,11 @@ class Baseline:
     """Describes how a baseline is fitted to reviews, and whether the baseline needs ratings."""
 
     fit: Callable[[Reviews, float, int], Fitted]
-    """A function that takes training reviews, the lowest rating of a like and a seed, and returns the fitted
-    model."""
+    """A function that returns the fitted model; the arguments are the training reviews, the lowest rating
+    that counts as a like, and a random seed."""
     needs_ratings: bool = False
-    """Whether the baseline needs ratings; without ratings in the data, an evaluation leaves such a baseline
-    out."""
+    """Whether the baseline can be fitted only to reviews with ratings; an evaluation of data without ratings
+    leaves the baseline out."""
 
 
 BASELINES: Mapping[str, Baseline] = {
@@ -65,15 +64,15 @@ BASELINES: Mapping[str, Baseline] = {
     "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
     "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
 }
-"""All baselines; the keys are the names that the option `--models` takes."""
+"""All baselines, with the names that the option `--models` takes as keys."""
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:
-    """Fits a baseline to training reviews; a rating of at least `like_rating` is a like.
+    """Fits the baseline `name` to training reviews; a rating of at least `like_rating` is a like.
 
     Raises:
-        ConfigError: no baseline has the name, the baseline's library is not installed, or the data is too
-            large for the baseline.
+        ConfigError: no baseline has the name; a library that the baseline needs is not installed; or the data
+            is too large for the baseline.
     """
     if name not in BASELINES:
         raise ConfigError(f"There is no model {name!r}; expected one of {', '.join(('ncf', *BASELINES))}")

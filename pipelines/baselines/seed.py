@@ -1,4 +1,4 @@
-"""Rebuilds, as baselines, the two Keras models of the project from which the engine was developed."""
+"""Rebuilds, as baselines, the two Keras models of an earlier project, from which the engine was developed."""
 
 from __future__ import annotations
 
@@ -16,33 +16,32 @@ from pipelines.work.tensorflow_start import start_tensorflow
 
 NUM_FACTORS = 50
 BATCH_SIZE = 64
-"""The number of reviews in a training batch of the original models; batches are larger if the data is so
-large that an epoch would have more than `_MAX_STEPS` training steps."""
+"""The number of reviews in a training batch; batches are larger if an epoch would otherwise have more than
+`_MAX_STEPS` training steps."""
 _PATIENCE = 10
-"""The number of epochs without a lower validation error after which training stops."""
+"""Training stops when the validation error has not fallen for this many epochs."""
 _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_STEPS = 640
-"""The approximate largest number of training steps (batches) in an epoch; larger data is trained in larger
-batches, which hardly changes the results."""
+"""The approximate largest number of training steps in an epoch; a training step uses one batch of reviews.
+More reviews are trained in larger batches, which hardly changes the results."""
 _MAX_EPOCHS = 600
-"""The largest number of training epochs; training nearly always stops much earlier, when the validation error
-has stopped falling."""
+"""The largest number of training epochs; because of `_PATIENCE`, training nearly always stops earlier."""
 _MAX_VALUES = 2**24
-"""The largest number of activations of a hidden layer that are in memory at once: 64 MiB of float32."""
+"""The largest number of outputs of a hidden layer that are computed in one step: 64 MiB of float32."""
 
 
 class _SeedModel(ABC):
-    """Trains embeddings of reviewers and movies on the squared error of ratings, with early stopping.
+    """Learns to predict ratings from a vector (embedding) of each reviewer and one of each movie.
 
-    Training stops early when the error on the validation reviews no longer falls. The validation reviews are
-    a random tenth of the training reviews. The trained weights of the epoch with the lowest validation error
-    are kept. The embeddings of reviewers and movies without training reviews stay random. The mean of all
-    training ratings is predicted for a reviewer or a movie without training reviews.
+    Training minimizes the squared error of ratings, and stops when the error on validation reviews no longer
+    falls. The validation reviews are a random tenth of the training reviews. The weights of the epoch with
+    the lowest validation error are kept. For a reviewer or a movie without training reviews, whose embedding
+    stays random, the mean of all training ratings is predicted.
 
     Attributes:
-        curves: the mean squared error of each training epoch on training reviews, by the key "loss", and on
-            validation reviews, by the key "validation".
+        curves: the mean squared error after each epoch; the key "loss" holds the errors on training reviews,
+            and the key "validation" the errors on validation reviews.
     """
 
     curves: dict[str, list[float]]
@@ -57,7 +56,7 @@ class _SeedModel(ABC):
         self.layers = weights[2:]
 
     def starts(self) -> tuple[float, float]:
-        """Returns the mean initial number in reviewers' embeddings, and the one in movies' embeddings."""
+        """Returns the numbers around which reviewers' embeddings and movies' embeddings are initialized."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -66,16 +65,16 @@ class _SeedModel(ABC):
 
     @abstractmethod
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Predicts, in NumPy, the rating that each of n reviewers gives each of m movies: float32 [n, m]."""
+        """Predicts with NumPy the ratings of m movies by n reviewers from embeddings: float32 [n, m]."""
 
     @abstractmethod
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Predicts, in NumPy, ratings of n pairs of reviewer embedding and movie embedding: float32 [n]."""
+        """Predicts with NumPy the ratings of n pairs of reviewer and movie from embeddings: float32 [n]."""
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers by predicted rating: float32 [n, num_movies].
 
-        A movie without training reviews is scored by the mean of all training ratings.
+        The score of a movie without training reviews is the mean of all training ratings.
         """
         scores = self.rate(self.reviewer_vectors[reviewer_rows], self.movie_vectors)
         return np.where(self.known_movies, scores, np.float32(self.mean))
@@ -92,16 +91,16 @@ class _SeedModel(ABC):
 
 
 class SeedBase(_SeedModel):
-    """Predicts a rating by the inner product of the embeddings of a reviewer and a movie.
+    """Predicts a rating as the inner product of the embeddings of a reviewer and a movie.
 
-    The base model shows how well embeddings alone predict ratings, without biases, layers and histories. At
-    the start of the training, every predicted rating is about the mean of the training ratings. The
-    embeddings of the original base model started near zero, so its predictions for reviewers and movies of
-    few reviews stayed far below the mean rating.
+    This model shows how well embeddings alone predict ratings, without biases, hidden layers and histories.
+    At the start of the training, every predicted rating is about the mean of the training ratings. In the
+    earlier project, embeddings started near zero, so that predictions for reviewers and movies with few
+    reviews stayed far below the mean rating.
     """
 
     def starts(self) -> tuple[float, float]:
-        """Returns initial means of embeddings whose inner products are about the mean training rating."""
+        """Returns initial numbers with which every predicted rating is about the mean training rating."""
         root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
         return root, float(np.copysign(root, self.mean))
 
@@ -112,19 +111,19 @@ class SeedBase(_SeedModel):
         return layers.Dot(axes=1)([reviewer, movie])
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the inner product of each reviewer embedding with each movie embedding: float32 [n, m]."""
+        """Computes the inner product of each reviewer embedding and each movie embedding: float32 [n, m]."""
         return reviewer @ movie.T
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes inner products of n pairs of reviewer embedding and movie embedding: float32 [n]."""
+        """Computes the inner products of n pairs of reviewer embedding and movie embedding: float32 [n]."""
         return np.asarray((reviewer * movie).sum(axis=1))
 
 
 class SeedFinal(_SeedModel):
-    """Predicts a rating by an MLP with two hidden layers; scales the sigmoid output to the rating scale."""
+    """Predicts a rating with an MLP of two hidden layers; the output is scaled to the rating scale."""
 
     def answer(self, reviewer: Any, movie: Any) -> Any:
-        """Builds the original model's MLP over the concatenated embeddings of a reviewer and a movie."""
+        """Builds the MLP, whose input is the concatenated embeddings of a reviewer and a movie."""
         from keras import layers
 
         low, width = self.low, self.high - self.low
@@ -136,7 +135,7 @@ class SeedFinal(_SeedModel):
         return layers.Rescaling(width, offset=low)(share)
 
     def rate(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP's ratings for all pairs of n reviewers and m movies: float32 [n, m]."""
+        """Predicts with the MLP the ratings of m movies by n reviewers: float32 [n, m]."""
         from_reviewers = reviewer @ self.layers[0][:NUM_FACTORS]  # [n, 10]
         from_movies = movie @ self.layers[0][NUM_FACTORS:]  # [m, 10]
         rows = max(1, _MAX_VALUES // (10 * max(len(movie), 1)))
@@ -147,7 +146,7 @@ class SeedFinal(_SeedModel):
         return np.concatenate(parts) if parts else np.zeros((0, len(movie)), np.float32)
 
     def rate_pairs(self, reviewer: Floats, movie: Floats) -> Floats:
-        """Computes the MLP's ratings for n pairs of reviewer embedding and movie embedding: float32 [n]."""
+        """Predicts with the MLP the ratings of n pairs of reviewer and movie: float32 [n]."""
         return self._upper_layers(np.concatenate([reviewer, movie], axis=1) @ self.layers[0])
 
     def _upper_layers(self, first: Floats) -> Floats:
@@ -158,10 +157,10 @@ class SeedFinal(_SeedModel):
 
 
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
-    """Trains a Keras model, and returns the weights of the trained model as arrays.
+    """Trains a Keras network, and returns the trained weights as arrays.
 
-    The first returned array holds the embeddings of reviewers, and the second array holds the embeddings of
-    movies. The further returned arrays hold the weights of the layers.
+    The first array holds the embeddings of reviewers, and the second array the embeddings of movies. The
+    other arrays hold the weights of the layers.
     """
     start_tensorflow()
     import keras

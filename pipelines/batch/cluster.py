@@ -1,8 +1,8 @@
-"""Makes the recommendation lists of shards (parts of the reviewers) in worker processes of Ray.
+"""Makes recommendation lists in worker processes of Ray, one shard (a part of the reviewers) after another.
 
-A worker process opens the index once, and makes the lists of one shard after another. The worker process
-sends the complete file of each shard to the calling process, and the calling process alone writes to the
-output. If a worker process is lost, Ray makes the lists of its shard again in another worker process.
+A worker process opens the index once, and makes the lists of one shard after another. The worker sends the
+file of each shard to the calling process, and only the calling process writes to the output. If a worker
+process is killed, Ray makes the lists of the worker's shard again in another worker process.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pipelines.work.runners import Runner
 def run_on_ray(
     shards: Shards, settings: Mapping[str, Any], workers: Runner, on_lists: Callable[[int], None]
 ) -> None:
-    """Writes the recommendation lists of all missing shards (parts of the reviewers), made by workers of Ray.
+    """Makes the recommendation lists of all missing shards in workers of Ray, and writes the lists to files.
 
-    The argument `settings` holds the arguments of `Worker` except `on_lists`, as JSON values. The function
-    `on_lists` gets the number of lists in each complete shard.
+    The argument `settings` holds the arguments of `Worker`, except `on_lists`, as JSON values. After each
+    complete shard, the function `on_lists` is called with the number of lists in the shard.
 
     Raises:
-        EngineError: a worker cannot make lists, or was lost again and again; the files of complete shards are
-            kept.
+        EngineError: a worker cannot make lists; or workers were killed several times. The files of complete
+            shards are kept.
     """
     missing = shards.missing()
     shared = workers.share(json.dumps(settings))
@@ -41,7 +41,7 @@ def run_on_ray(
 
 
 def make_lists(settings: str, reviewer_rows: Sequence[int | str]) -> tuple[int, bytes]:
-    """Makes the lists of a shard; returns the number of lines and the bytes of the shard's file."""
+    """Makes the lists of a shard; returns the number of lines and the content of the shard's file."""
     with temporary_folder(scratch_folder()) as folder:
         path = folder / "lists"
         num_rows = _worker(settings).write(path, reviewer_rows)
@@ -50,5 +50,5 @@ def make_lists(settings: str, reviewer_rows: Sequence[int | str]) -> tuple[int, 
 
 @lru_cache(maxsize=1)
 def _worker(settings: str) -> Worker:
-    """Opens the index in a worker of Ray, once for all shards of a run."""
+    """Opens the index in a worker process of Ray; later calls return the index that is already open."""
     return Worker(**json.loads(settings), on_lists=lambda number: None)

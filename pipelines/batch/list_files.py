@@ -1,4 +1,4 @@
-"""Writes recommendation lists as Parquet, CSV or JSON lines, with a line for each recommended movie."""
+"""Writes recommendation lists as Parquet, CSV or JSON lines, with one line for each recommended movie."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def write_lists(
     path: Path,
     format: str,
 ) -> None:
-    """Writes recommendation lists to a file in one of FORMATS, and flushes the file to disk.
+    """Writes recommendation lists to a file, and flushes the file to disk.
 
-    The file has one line for each recommended movie of each list.
+    The file has one line for each movie of each list.
 
     Args:
-        columns: the recommendation lists, as columns.
-        reviewer_ids: the ids of the reviewers, one for each list and in the order of the lists.
-        movies: the id and the title of each recommended movie; the keys are the rows of the movies.
+        columns: the recommendation lists as arrays.
+        reviewer_ids: the reviewers' ids, in the order of the lists.
+        movies: the id and the title of each recommended movie, with movie rows as keys.
         path: the file to which the lists are written.
         format: the format of the file, one of FORMATS.
 
@@ -69,14 +69,14 @@ def write_lists(
 
 
 def unwritable(path: Path | str, error: Exception) -> DataError:
-    """Returns the error to raise if lists cannot be written to `path`; `error` gives the reason."""
+    """Returns an error that says that lists cannot be written to `path`, with the reason in `error`."""
     return DataError(
         f"Cannot write lists to {path}: {reason_of(error)}; free some space, or name another --output"
     )
 
 
 def join_files(parts: Sequence[Path], path: Path, format: str) -> None:
-    """Concatenates several files of recommendation lists into one file.
+    """Joins several files of recommendation lists, all in one format, to one file.
 
     Raises:
         OSError: the joined file cannot be written.

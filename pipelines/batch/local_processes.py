@@ -1,4 +1,4 @@
-"""Runs child processes that make the recommendation lists of shards (parts of the reviewers)."""
+"""Runs child processes that make recommendation lists, one shard (a part of the reviewers) after another."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipelines.batch.shards import Shard, Shards
 def run_shards(
     shards: Shards, settings: Mapping[str, Any], most: int, on_lists: Callable[[int], None]
 ) -> None:
-    """Writes the lists of all missing shards (parts of the reviewers) with at most `most` child processes.
+    """Makes and writes the lists of all missing shards in at most `most` child processes.
 
-    Each child process makes one missing shard after another, until no shard is left. The argument `settings`
-    holds the arguments of `Worker` except `on_lists`, as JSON values. Several threads call the function
-    `on_lists` with the number of lists that were just made.
+    Each child process makes the lists of one missing shard after another, until no shard is missing. The
+    argument `settings` holds the arguments of `Worker`, except `on_lists`, as JSON values. The function
+    `on_lists` is called, in several threads, with the number of lists that were just made.
 
     Raises:
-        DataError: a child process failed or ended early; the files of complete shards are kept.
+        DataError: a child process failed or ended early. The files of complete shards are kept.
     """
     missing = shards.missing()
     if not missing:
@@ -55,7 +55,7 @@ def run_shards(
 def _feed(
     process: ListProcess, waiting: queue.SimpleQueue[Shard], shards: Shards, on_lists: Callable[[int], None]
 ) -> None:
-    """Gives shards to one child process, one after another, until no shard is waiting."""
+    """Gives one shard after another to a child process, until no shard is waiting."""
     process.wait_for("ready", on_lists)
     while True:
         try:
@@ -68,12 +68,11 @@ def _feed(
 
 
 class ListProcess:
-    """Runs a child process that makes lists; the child receives tasks and sends reports, as lines of JSON.
+    """Runs a child process that makes lists; tasks go to the child, and reports come back, as lines of JSON.
 
-    The child process is in a process group of its own, so that Ctrl-C in a terminal interrupts the parent
-    process alone. The interrupted parent process kills the child process. The child process inherits `lock`,
-    the file descriptor of the lock on the output, so the output stays locked until both the parent process
-    and the child process have ended.
+    The child process has a process group of its own, so that Ctrl-C in a terminal interrupts only the parent
+    process, which then kills the child. The child inherits `lock`, the file descriptor of the lock on the
+    output, so that the output stays locked until both processes have ended.
     """
 
     def __init__(self, lock: int) -> None:
@@ -100,7 +99,7 @@ class ListProcess:
         self._process.communicate()
 
     def tell(self, task: Mapping[str, Any]) -> None:
-        """Sends a task to the child process, as one line of JSON.
+        """Sends a task to the child process as one line of JSON.
 
         Raises:
             DataError: the child process has ended.
@@ -113,13 +112,12 @@ class ListProcess:
             raise self._ended() from error
 
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
-        """Reads the child's reports until a report has the entry `name`; returns the value of the entry.
+        """Reads reports of the child until a report has the entry `name`; returns the value of the entry.
 
-        Every other report holds the number of lists that were just made, which is passed to the function
-        `on_lists`.
+        Every other report holds the number of lists that were just made, with which `on_lists` is called.
 
         Raises:
-            DataError: the child process has ended, or reports an error.
+            DataError: the child process has ended; or the child reports an error.
         """
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -132,7 +130,7 @@ class ListProcess:
         raise self._ended()
 
     def kill(self) -> None:
-        """Kills the child process, so that no thread waits for a report that will never come."""
+        """Kills the child process; threads that wait for a report of the child then get an error."""
         self._process.kill()
 
     def _ended(self) -> DataError:

@@ -1,4 +1,4 @@
-"""Opens the output of recommendation lists: a local folder, or a remote folder such as s3://bucket/lists."""
+"""Opens the folder to which recommendation lists are written: local, or remote like s3://bucket/lists."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from engine.errors import DataError
 from pipelines.batch.list_files import unwritable
 
 _LOCK_SECONDS = 5.0
-"""The number of seconds to wait for the lock on the output, which the child processes of a killed process
-hold for a moment longer."""
+"""The number of seconds to wait for the lock on the output; after a process is killed, its child processes
+hold the lock for a moment."""
 _MOST_BYTES = 1 << 28
-"""The largest number of bytes that are read from a remote file; the file `progress.json`, which is read, is
-always smaller."""
+"""The largest number of bytes that are read from a remote file; only `progress.json`, a smaller file, is
+read."""
 
 
 class Place(Protocol):
-    """Holds the files of an output, a local or remote folder in which every file is complete."""
+    """Describes an output: a local or remote folder, in which a file becomes visible when it is complete."""
 
     lock: int
     """The file descriptor of the lock on the output; a child process that inherits the descriptor keeps the
-    output locked until the child process ends."""
+    output locked as long as the child runs."""
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
+        """Returns the size of every file in the output, in bytes, with the names of the files as keys."""
 
     def read(self, name: str) -> bytes:
         """Returns the content of the file `name` in the output."""
 
     def unfinished(self, name: str) -> Path:
-        """Returns the path of a local file, to which a process writes before it calls `publish`."""
+        """Returns the path of a local file to which the content of the file `name` is written first."""
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Moves a complete local file, which is flushed to disk, to the name `name` in the output."""
+        """Makes a complete local file, which is flushed to disk, the file `name` of the output."""
 
     def remove(self, name: str) -> None:
         """Removes the file `name` from the output; does nothing if the file does not exist."""
 
     def close(self) -> None:
-        """Releases the lock on the output, so that other processes may write to the output."""
+        """Releases the lock, so that other processes may write to the output."""
 
 
 class Folder:
-    """Holds the files of an output in a local folder, which is created if it does not exist, and is locked.
+    """Holds the files of an output in a local folder, which is created if it is missing, and is locked.
 
     Raises:
-        DataError: another process holds the lock on the folder.
+        DataError: another process has locked the folder.
         OSError: the folder cannot be written.
     """
 
@@ -62,7 +62,7 @@ class Folder:
         self.lock = self._take_lock()
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
+        """Returns the size of every file in the output, in bytes, with the names of the files as keys."""
         return {path.name: path.lstat().st_size for path in self._directory.iterdir()}
 
     def read(self, name: str) -> bytes:
@@ -70,11 +70,11 @@ class Folder:
         return (self._directory / name).read_bytes()
 
     def unfinished(self, name: str) -> Path:
-        """Returns the path of a hidden file in the folder, whose name ends with this process's id."""
+        """Returns the path of a hidden file in the folder; the path ends with the id of this process."""
         return self._directory / f".{name}.{os.getpid()}"
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Renames a complete file to the name `name`, and flushes the folder to disk."""
+        """Renames a complete file to `name`, and flushes the folder to disk."""
         unfinished.replace(self._directory / name)
         flush(self._directory)
 
@@ -101,12 +101,12 @@ class Folder:
 class RemoteFolder:
     """Holds the files of an output in a folder of remote storage.
 
-    A remote folder cannot be locked, so users must not write to a remote folder from two processes at once.
-    Unfinished files are in a temporary folder on this machine.
+    A remote folder cannot be locked, so two processes must not write to a remote folder at the same time.
+    Incomplete files are in a temporary folder on this machine.
 
     Raises:
         ArtifactError: the remote storage cannot be reached.
-        ConfigError: the scheme of the URL is unknown, or the Python package for the scheme is not installed.
+        ConfigError: the scheme of the URL is unknown; or the Python package for the scheme is not installed.
         DataError: no temporary folder can be created on this machine.
     """
 
@@ -118,7 +118,7 @@ class RemoteFolder:
         self._stack.callback(os.close, self.lock)
 
     def sizes(self) -> dict[str, int]:
-        """Returns the number of bytes of every file in the output; the keys are the names of the files."""
+        """Returns the size of every file in the output, in bytes, with the names of the files as keys."""
         return self._storage.sizes()
 
     def read(self, name: str) -> bytes:
@@ -145,7 +145,7 @@ class RemoteFolder:
 
 
 def place_of(output: Path | str) -> Place:
-    """Opens the output that the option `--output` names: a folder, or a URL of remote storage.
+    """Opens the output that the option `--output` names: a local folder, or a URL of remote storage.
 
     Raises:
         EngineError: the output cannot be written.
@@ -159,5 +159,5 @@ def place_of(output: Path | str) -> Place:
 
 
 def is_url(output: Path | str) -> bool:
-    """Tells whether the option `--output` names remote storage by a URL."""
+    """Tells whether the value of the option `--output` is a URL."""
     return isinstance(output, str) and "://" in output

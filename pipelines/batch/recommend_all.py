@@ -1,8 +1,8 @@
-"""Writes the recommendation lists of all reviewers to files, in several processes and in constant memory.
+"""Writes the recommendation lists of all reviewers to files, in several processes, with little memory.
 
-The reviewers are cut into parts, called shards. Each child process, or each worker of Ray, makes the lists of
-one shard after another. Every process opens the index, which costs little memory because the files of an
-index are memory-mapped. A killed run can be resumed, as `pipelines/batch/shards.py` explains.
+The reviewers are divided into parts, called shards. Each child process, or each worker process of Ray, makes
+the lists of one shard after another. Each process opens the index, which takes little memory because the
+files of an index are memory-mapped. A killed run can be resumed, as `pipelines/batch/shards.py` explains.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from pipelines.work.runners import check_place, runner_for
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""The default number of reviewers in a shard, whose lists take a few seconds. A killed run loses the lists of
-unfinished shards."""
+"""The default number of reviewers in a shard. A killed run loses the lists of incomplete shards, whose making
+takes a few seconds for this many reviewers."""
 _MOST_NOTED = 20
-"""The largest number of values of an option that `progress.json` holds in full; if an option has more values,
-`progress.json` holds a hash of the values."""
+"""If an option has more values than this, the file `progress.json` holds a hash of the values, and not the
+values."""
 
 
 def recommend_all(
@@ -58,40 +58,41 @@ def recommend_all(
     address: str | None = None,
     **options: Unpack[ListArguments],
 ) -> dict[str, Any]:
-    """Writes a list of the k best movies for each reviewer, or for each of the given reviewers, to files.
+    """Writes a list of the k best movies for each reviewer, or for each given reviewer, to files.
 
-    If a run is killed, calling the function again with the same arguments resumes the run. If the index was
-    built again after the killed run, all lists are made anew. The files have the columns reviewer_id, rank,
-    movie_id, title, score, relevance, predicted_rating and like_probability. The recommendation lists are in
-    the order of the reviewers. Each recommendation list equals the list that `Engine.recommend` returns. A
-    recommendation list holds fewer than k movies only if fewer than k movies match the options.
+    A call with the arguments of a killed run resumes the run. If the index was built again after the killed
+    run, all lists are made anew. The files have the columns reviewer_id, rank, movie_id, title, score,
+    relevance, predicted_rating and like_probability. Lists are in the order of the reviewers. Each list
+    equals the list that `Engine.recommend` returns, and holds fewer than k movies only if the options allow
+    fewer than k movies.
 
     Args:
         index: the directory of the index.
-        output: a directory or a URL such as s3://bucket/lists, which gets a file for each shard; or a file
-            whose name ends with .parquet, .csv or .jsonl. A URL may have any scheme that the package fsspec
-            supports.
+        output: a directory, or a URL such as s3://bucket/lists, to which one file for each shard is written;
+            or one file for all lists, whose name ends with .parquet, .csv or .jsonl. A URL may have any
+            scheme that the package fsspec supports.
         k: the number of movies in each list, at least 1.
-        format: the format of the files; by default the ending of the output file, or Parquet for a directory.
-        reviewers: the ids of the reviewers, or a file with one reviewer id on each line; None for all
-            reviewers.
-        processes: the number of child processes or of workers of Ray; 0 for one process on each core.
+        format: the format of the files: "parquet", "csv" or "jsonl"; by default the ending of the output
+            file, or "parquet" for a directory.
+        reviewers: the ids of the given reviewers, or the path of a file with one reviewer id per line; None
+            for all reviewers of the index.
+        processes: the number of child processes, or of worker processes of Ray; 0 for one process per core.
         shard_size: the number of reviewers in a shard.
-        fallback: "error" to refuse reviewers whom the index does not hold, or "popular" to give them the
-            popular list.
-        overwrite: whether to replace an existing output file, or lists in an output directory that were made
-            with other arguments.
-        on: "ray" to make the lists in workers of Ray, or None to make the same lists in child processes.
-        address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
+        fallback: what to do for a reviewer whom the index does not hold: "error" raises an error; "popular"
+            lists the most popular movies.
+        overwrite: whether to replace an existing output file; in an output directory, whether to replace
+            lists that were made with other arguments.
+        on: "ray" to make the lists in worker processes of Ray; None to make the lists in child processes.
+        address: the address of a Ray cluster; "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine. Every machine of the Ray cluster must reach the index by the same path.
-        options: the options of `Engine.recommend_many`.
+        options: fields of `ListOptions`, as in `Engine.recommend_many`.
 
     Returns:
         The summary that the command `engine recommend all` prints.
 
     Raises:
-        EngineError: an argument is out of range or unknown, the output holds the lists of another run, or
-            the output cannot be written.
+        EngineError: an argument has a wrong value; the output holds the lists of another run; or the output
+            cannot be written.
     """
     started = time.perf_counter()
     check_k(k)
@@ -151,17 +152,17 @@ def recommend_all(
 
 
 def _progress(shards: Shards) -> AbstractContextManager[Callable[[int], None]]:
-    """Shows a progress bar of the reviewers whose lists were made by this run or by the resumed run."""
+    """Shows a progress bar that counts reviewers whose lists are made; resumed lists are counted too."""
     total = sum(len(shard.reviewer_rows) for shard in shards.planned)
     return progress_of_lists("Recommending", total, shards.num_reviewers)
 
 
 def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tuple[Path | str, str]:
-    """Checks that the output can be used with the file format; returns the output and the file format.
+    """Checks the output and the file format; returns the output, and the format or the default format.
 
     Raises:
-        ConfigError: the ending of the output is not a file format or differs from `format`, or the output is
-            a file that must not be overwritten.
+        ConfigError: the ending of the output is not a file format; the ending differs from `format`; the
+            output is a file that must not be replaced; or the directory of the output file does not exist.
     """
     if format is not None:
         one_of(*FORMATS).check("format", format)
@@ -191,7 +192,7 @@ def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tu
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options of recommendation lists, reads files of ids, and returns options as JSON values."""
+    """Checks the options of recommendation lists; returns them as JSON values, with ids in place of files."""
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:
@@ -203,7 +204,7 @@ def _check_options(options: ListArguments) -> ListArguments:
 
 
 def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
-    """Returns the ids of the named reviewers, in the order of the names, without duplicates."""
+    """Returns the ids of the given reviewers, in the given order, without repeats."""
     ids = read_ids(reviewers, "reviewer") if isinstance(reviewers, Path) else list(map(str, reviewers))
     if not ids:
         raise ConfigError("No reviewer is named; give at least one id, or none at all for everyone")
@@ -211,10 +212,10 @@ def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
 
 
 def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
-    """Returns the row of each named reviewer.
+    """Returns the row of each given reviewer.
 
-    With the fallback "popular", a reviewer whom the index does not hold is returned as an id in place of a
-    row.
+    If the fallback is "popular", the id takes the place of the row for a reviewer whom the index does not
+    hold.
     """
     if fallback == "error":
         rows: list[int] = engine.reviewer_rows(named).tolist()
@@ -224,10 +225,10 @@ def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[in
 
 
 def _noted(value: Any) -> Any:
-    """Returns an option's value for `progress.json`: a hash if the value is a list of many items."""
+    """Returns what `progress.json` records of an option's value: a hash if the value is a long list."""
     return _digest(value) if isinstance(value, list) and len(value) > _MOST_NOTED else value
 
 
 def _digest(values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the length and the SHA-256 hash of a list, by which a later run recognises an equal list."""
+    """Returns the length and the SHA-256 hash of a list, which let a later run recognise an equal list."""
     return {"count": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}

@@ -1,15 +1,14 @@
-"""Keeps recommendation lists in one file for each shard of reviewers, so that a killed run can be resumed.
+"""Keeps one file of lists for each shard (a part of the reviewers), so that a killed run can be resumed.
 
     lists/
     |- progress.json                the build of the index, the settings, and the complete shards
     |- part-00000.parquet           the lists of the first shard of reviewers, and so on
     `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
-A process writes the lists of a shard to a file whose name begins with a dot. When the file of a shard is
-complete, the process flushes the file to disk and renames the file; `progress.json` then records the shard. A
-file whose name does not begin with a dot is always complete, and the lists of a shard are never in two files.
-If the output is remote storage, `pipelines/batch/places.py` copies complete files to the remote storage
-instead of renaming the files.
+A process first writes the lists of a shard to a file whose name begins with a dot. When a shard's file is
+complete, the file is flushed to disk and renamed, and `progress.json` records the shard. So a file whose name
+begins with no dot is always complete, and no shard has two complete files. If the output is remote storage, a
+complete file is copied to the remote storage, and not renamed.
 """
 
 from __future__ import annotations
@@ -35,28 +34,28 @@ _VERSION = 1
 
 
 class Shard(NamedTuple):
-    """Names the reviewers of a shard, a part of all reviewers whose recommendation lists are in one file."""
+    """Describes a shard: a part of the reviewers, whose recommendation lists are in one file."""
 
     number: int
     reviewer_rows: Sequence[int | str]
-    """The rows of the reviewers in the shard; a `range` if lists are made for all reviewers. A reviewer whom
-    the index does not hold is given by id in place of a row."""
+    """The rows of the reviewers in the shard, as a `range` if lists are made for all reviewers. For a
+    reviewer whom the index does not hold, the id takes the place of the row."""
 
 
 class Shards:
-    """Holds all shards of a run, in order, and records which shards have complete files.
+    """Holds all shards of a run, and records which shards are complete, so that a later run can resume.
 
-    The directory of the shards, which may be a URL of remote storage, is created if it does not exist, and is
-    locked. The argument `work` describes a run as JSON values: the build of the index, the settings and the
-    reviewers. A run resumes an earlier run in the directory if the arguments `work` of both runs are equal.
-    If only the builds of the index differ, all lists are made anew. If other entries of `work` differ, all
-    lists are made anew if `overwrite` is true, and the run is refused if `overwrite` is false.
+    The directory of the shards, which may be a URL of remote storage, is created if it does not exist; a
+    local directory is locked. The argument `work` describes a run as JSON values: the build of the index, the
+    settings and the reviewers. If an earlier run in the directory had an equal `work`, the run resumes the
+    earlier run. If only the build differs, all lists are made anew. If the settings or the reviewers differ,
+    all lists are made anew with `overwrite`; without `overwrite`, the run is refused.
 
     Raises:
         ArtifactError: remote storage cannot be reached.
-        ConfigError: the directory holds files that no run made, or lists of a run with other settings or
-            reviewers.
-        DataError: the directory cannot be written, or another process holds the lock on the directory.
+        ConfigError: the directory holds files that no run made; or the directory holds lists of a run with
+            other settings or reviewers, and `overwrite` is False.
+        DataError: the directory cannot be written; or another process has locked the directory.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Shards:
         self._place = place_of(directory)
         self.lock = self._place.lock
         """The file descriptor of the lock on the directory; a child process that inherits the descriptor
-        keeps the directory locked until the child process ends."""
+        keeps the directory locked as long as the child runs."""
         try:
             self._sizes = self._place.sizes()
             self._go_on(overwrite)
@@ -89,31 +88,31 @@ class Shards:
             raise
 
     def unfinished_path(self, shard: Shard) -> Path:
-        """Returns the path of the hidden file to which a process writes an incomplete shard."""
+        """Returns the path of the hidden file to which a process writes the lists of a shard."""
         return self._place.unfinished(self._name(shard))
 
     @property
     def num_reviewers(self) -> int:
-        """Returns the number of reviewers in all complete shards."""
+        """Returns how many reviewers the complete shards have together."""
         return sum(entry["reviewers"] for entry in self._complete.values())
 
     @property
     def num_rows(self) -> int:
-        """Returns the number of lines, one for each recommended movie, in the files of complete shards."""
+        """Returns how many lines (one for each recommended movie) the files of complete shards have."""
         return sum(entry["rows"] for entry in self._complete.values())
 
     def missing(self) -> list[Shard]:
-        """Returns the shards whose file is missing or incomplete, and still has to be made."""
+        """Returns the shards whose lists still have to be made."""
         return [shard for shard in self.planned if not self._is_complete(shard)]
 
     def keep(self, shard: Shard, num_rows: int) -> None:
-        """Renames the complete file of a shard to its final name, and records the shard in `progress.json`.
+        """Gives the complete file of a shard its final name, and records the shard in `progress.json`.
 
-        Several threads may call `keep` at once. The argument `num_rows` is the number of lines in the shard's
-        file.
+        Several threads may call `keep` at the same time. The argument `num_rows` is the number of lines in
+        the shard's file.
 
         Raises:
-            DataError: the disk is full, or the directory does not exist any more.
+            DataError: no disk space is left; or the directory was removed.
         """
         name, unfinished = self._name(shard), self.unfinished_path(shard)
         try:
@@ -127,10 +126,10 @@ class Shards:
             raise unwritable(self.directory, error) from error
 
     def write(self, shard: Shard, content: bytes, num_rows: int) -> None:
-        """Writes `content` to a shard's file, flushes the file to disk, and records the shard like `keep`.
+        """Writes `content` to a shard's file, flushes the file to disk, and keeps the shard as `keep` does.
 
         Raises:
-            DataError: the disk is full, or the directory does not exist any more.
+            DataError: no disk space is left; or the directory was removed.
         """
         unfinished = self.unfinished_path(shard)
         try:
@@ -141,10 +140,10 @@ class Shards:
         self.keep(shard, num_rows)
 
     def join(self, path: Path) -> None:
-        """Joins the files of all shards in one file at `path`, and removes the directory of the shards.
+        """Joins the files of all shards to one file at `path`, and removes the directory of the shards.
 
         Raises:
-            DataError: the joined file cannot be written; the files of the shards are kept.
+            DataError: the joined file cannot be written. The files of the shards are kept.
         """
         folder = Path(self.directory)
         with whole_file(path) as unfinished:
@@ -155,7 +154,7 @@ class Shards:
             raise unwritable(self.directory, error) from error
 
     def close(self) -> None:
-        """Releases the lock on the directory, so that other processes may write to the directory."""
+        """Releases the lock, so that other processes may write to the directory."""
         self._place.close()
 
     def _name(self, shard: Shard) -> str:
@@ -166,7 +165,7 @@ class Shards:
         return name in self._complete and self._sizes.get(name) == self._complete[name]["bytes"]
 
     def _go_on(self, overwrite: bool) -> None:
-        """Reads from `progress.json` which shards are complete, and removes files of incomplete shards."""
+        """Resumes an earlier run in the directory or begins anew, and removes files of incomplete shards."""
         if PROGRESS in self._sizes:
             if not self._continues(self._read_progress(), overwrite):
                 self._begin_afresh()
@@ -181,7 +180,7 @@ class Shards:
         self._note()
 
     def _begin_afresh(self) -> None:
-        """Removes lists of an earlier run, and `progress.json` last, so that no old list counts as new."""
+        """Removes the lists of an earlier run and then `progress.json`, so that no old list counts as new."""
         for name in sorted(self._sizes):
             if name.startswith("part-"):
                 self._place.remove(name)
@@ -201,12 +200,13 @@ class Shards:
         )
 
     def _continues(self, noted: Mapping[str, Any], overwrite: bool) -> bool:
-        """Takes over complete shards of an earlier run; returns False if the earlier run used another build.
+        """Takes over the complete shards of an earlier run; returns False if all lists must be made anew.
 
-        With `overwrite`, `_continues` also returns False if the earlier run had other settings or reviewers.
+        All lists must be made anew if the earlier run used another build of the index. With `overwrite`, all
+        lists must also be made anew if the earlier run had other settings or reviewers.
 
         Raises:
-            ConfigError: the earlier run had other settings or reviewers, and `overwrite` is false.
+            ConfigError: the earlier run had other settings or reviewers, and `overwrite` is False.
         """
         work = noted.get("work", {})
         if work.get("build") != self._work.get("build") and {**work, "build": ""} == {

@@ -1,11 +1,11 @@
-"""Makes, in a child process, the recommendation lists of one shard (a part of the reviewers) after another.
+"""Makes recommendation lists in a child process, one shard (a part of the reviewers) after another.
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
-holds the arguments of `Worker`, and each further line holds one shard. The child process writes reports as
-lines of JSON. While a shard is being made, a report holds the number of lists made since the report before.
-When a shard is complete, a report holds the number of lines in the shard's file. After an error, a report
-holds the text of the error. The child process ends as soon as its input ends, since the end of the input
-means that the parent process has ended.
+holds the arguments of `Worker`, and each further line describes one shard. The child writes reports as lines
+of JSON. While a shard is being made, a report holds the number of lists that were made after the report
+before. When a shard is complete, a report holds the number of lines in the shard's file. After an error, a
+report holds the text of the error. The child ends at the end of its input, which means that the parent
+process has ended.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ class Worker:
         index: the directory of the index.
         build: the name of the build that was live when the run started.
         k: the number of movies in each list.
-        format: the format of the files of lists, such as "parquet".
-        options: options of `Engine.recommend_many`.
-        on_lists: the function that is called after each batch of reviewers, with the number of reviewers in
-            the batch.
+        format: the format of the files that are written, such as "parquet".
+        options: fields of `ListOptions`, as in `Engine.recommend_many`.
+        on_lists: a function that is called after each batch of reviewers with the number of reviewers in the
+            batch.
 
     Raises:
-        ArtifactError: the index does not exist, is damaged, or has been built again since the run started.
+        ArtifactError: the index does not exist; the index is damaged; or the index was built again after the
+            run started.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class Worker:
         self._options = options
         self._on_lists = on_lists
         self._named: dict[int, tuple[str, str | None]] = {}
-        """The id and the title of each movie that was listed so far; the keys are the rows of the movies."""
+        """The id and the title of each movie that was listed so far, with movie rows as keys."""
 
     def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
         """Writes the recommendation lists of the given reviewers to a file; returns the number of lines.
 
-        A reviewer whom the index does not hold is given by id, and all other reviewers are given by row.
+        The array `reviewer_rows` holds a row for each reviewer, or an id if the index does not hold the
+        reviewer.
         """
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):
@@ -85,7 +87,7 @@ class Worker:
         return len(columns.places)
 
     def _lists(self, reviewers: Sequence[int | str]) -> ListColumns:
-        """Makes the reviewers' lists; reviewers whom the index does not hold get the most popular movies."""
+        """Makes the lists of reviewers; lists popular movies for reviewers whom the index does not hold."""
         known = [place for place, one in enumerate(reviewers) if isinstance(one, int)]
         rows = np.array([reviewers[place] for place in known], dtype=np.int64)
         columns = self._engine.list_columns(rows, self._k, **self._options)
@@ -103,10 +105,10 @@ class Worker:
 
 
 def work(tasks: Iterator[str], reports: TextIO) -> None:
-    """Makes the recommendation lists of each shard in `tasks`, and writes reports as lines of JSON.
+    """Makes the lists of the shards that the lines of `tasks` describe, and writes reports as lines of JSON.
 
-    The first line of `tasks` holds the arguments of `Worker`. The function `work` returns after the last line
-    of `tasks`, or after an error.
+    The first line of `tasks` holds the arguments of `Worker`. The function returns after the last line of
+    `tasks`, or after an error.
     """
 
     def report(**facts: Any) -> None:
@@ -124,7 +126,7 @@ def work(tasks: Iterator[str], reports: TextIO) -> None:
 
 
 def _lines_until_the_end(tasks: TextIO) -> Iterator[str]:
-    """Yields the lines of `tasks`; ends the process when `tasks` ends, even while a shard is being made."""
+    """Yields the lines of `tasks`; at the end of `tasks`, ends the process even if lists are being made."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read() -> None:

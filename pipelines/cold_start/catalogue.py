@@ -1,4 +1,4 @@
-"""Reads which movies are cold (without reviews to train on), and reads the metadata of all movies."""
+"""Reads the metadata of all movies, and which movies are cold: movies without reviews to train on."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Holds all movies' metadata, and cold movies' reviews, as plain arrays that a checkpoint can save."""
+    """Holds the metadata of all movies, and the few reviews of cold movies, as arrays that can be saved."""
 
     new_rows: NDArray[np.int64]
     """int64 [num_new], ascending, the rows of the cold movies, which have no reviews to train on."""
     word_offsets: NDArray[np.int64]
-    """int64 [num_movies + 1], the position in `word_columns` at which each movie's words start, and at the
-    end the number of all words."""
+    """int64 [num_movies + 1]: the words of movie i are at the positions from `word_offsets[i]` to before
+    `word_offsets[i + 1]` of `word_columns`."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], the hash of each word in each movie's metadata, from 0 to NUM_COLUMNS - 1: a column
-    of the matrix `words`."""
+    """int32 [num_words], a hash of each word in each movie's metadata, which is a column of the matrix
+    `words`: 0 to NUM_COLUMNS - 1."""
     word_counts: NDArray[np.float32]
-    """float32 [num_words], for each word in each movie's metadata, 1 + log(number of times that the word
-    occurs in the movie's metadata)."""
+    """float32 [num_words], for each word in each movie's metadata, `1 + log(number of occurrences in the
+    metadata)`."""
     links: NDArray[np.int32]
-    """int32 [num_links, 2], pairs of rows of movies that metadata links, such as a movie and a movie that the
-    same people bought."""
+    """int32 [num_links, 2], the rows of two movies that the metadata links, for example because people bought
+    both."""
     reviewer_rows: NDArray[np.int32]
     """int32 [num_reviews], the reviewer row of each review of a cold movie; a cold movie may have a few
-    reviews, which the training ignores."""
+    reviews, with which the model was not trained."""
     review_movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the movie row of each review of a cold movie."""
     ratings: NDArray[np.float64]
@@ -55,7 +55,7 @@ class ColdCatalogue:
 
     @property
     def words(self) -> csr_array:
-        """Returns the word counts of all movies as a sparse matrix, float32 [num_movies, NUM_COLUMNS]."""
+        """Returns a sparse matrix of the word counts of all movies, float32 [num_movies, NUM_COLUMNS]."""
         from scipy.sparse import csr_array
 
         parts = (self.word_counts, self.word_columns, self.word_offsets)
@@ -68,7 +68,7 @@ class ColdCatalogue:
 
     @property
     def num_reviews(self) -> NDArray[np.int64]:
-        """Returns each cold movie's number of reviews, which the training ignored, int64 [num_new]."""
+        """Returns each cold movie's number of reviews, which were not trained on: int64 [num_new]."""
         return np.bincount(self.review_movie_rows, minlength=self.num_movies)[self.new_rows]
 
     @property
@@ -86,10 +86,10 @@ class ColdCatalogue:
 
 
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
-    """Adds the cold movies to the ingested tables, renumbers all movies by id, and reads the metadata.
+    """Adds cold movies to the prepared tables, numbers all movies anew by id, and reads the metadata.
 
-    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the function leaves the ingested tables
-    unchanged and returns None.
+    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the function returns None and does not
+    change the tables.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"
@@ -102,10 +102,10 @@ def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | 
 
 
 def read_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue:
-    """Reads the metadata of all movies and the reviews of cold movies from the ingested tables.
+    """Reads the metadata of all movies and the reviews of cold movies from the prepared tables.
 
-    In the table `movies`, the column `learned_row` holds the row that a movie had before the cold movies were
-    added, or null for a cold movie. The table `cold_reviews` holds the reviews of cold movies.
+    In the table `movies`, the column `learned_row` holds the row that a movie has in the trained model; the
+    column is null for a cold movie. The table `cold_reviews` holds the reviews of cold movies.
     """
     joining = database.execute("select movie_row from movies where learned_row is null order by movie_row")
     new_rows = np.asarray(joining.fetchnumpy()["movie_row"], dtype=np.int64)

@@ -17,32 +17,30 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _NUM_FOLDS = 4
-"""The number of folds into which the movies are divided for cross-validation."""
+"""The number of parts (folds) into which the movies are divided for cross-validation."""
 _NUM_REVIEWS = 4000
-"""The largest number of reviews whose ratings `log_scale_shift` predicts; more reviews would hardly change
-the returned number."""
+"""The largest number of reviews that `log_scale_shift` uses; more reviews would hardly change the result."""
 _FEWEST_REVIEWS = 50
-"""The least number of reviews from which `log_scale_shift` estimates a number; with fewer reviews the
-function returns 0, because an estimate would be mostly chance."""
+"""With fewer reviews than this, `log_scale_shift` returns 0, because an estimate would be too inexact."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""The numbers that `log_scale_shift` tries to add to the log scale of predicted ratings; a negative number
-makes predicted ratings less certain."""
+"""The possible results of `log_scale_shift`: numbers to add to the log scale of predicted ratings; a negative
+number makes predicted ratings less certain."""
 
 
 def vectors_as_if_cold(
     model: Model, words: csr_array, described: NDArray[np.integer], seed: int
 ) -> MovieVectors:
-    """Predicts the vectors of reviewed movies from their metadata, as if the movies were cold.
+    """Predicts the vectors of reviewed movies from their metadata, as if the movies had no reviews.
 
-    The movies are divided into folds, as in cross-validation. The vectors of the movies in each fold are
-    predicted by a mapping that is learned on the movies of all other folds.
+    As in cross-validation, the movies are divided into folds, and a mapping that is learned on all other
+    folds predicts the vectors of the movies in a fold.
 
     Args:
         model: the trained model.
         words: the word counts of the metadata of the model's movies, float32 [num_movies, NUM_COLUMNS].
         described: the rows of the movies whose metadata has at least one word, int [num_described]; the
             trained vectors of all other movies are returned unchanged.
-        seed: the seed of the random numbers that divide the movies into folds.
+        seed: the seed of the random division into folds.
     """
     targets = MovieVectors.of(model)
     table = targets.table()
@@ -56,16 +54,16 @@ def vectors_as_if_cold(
 
 
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
-    """Computes the matrix that turns a reviewer's vector into the standard error of a cold movie's relevance.
+    """Computes a matrix from which the standard error of a cold movie's relevance follows, for each reviewer.
 
-    The standard error is the root mean square of the relevance errors that the model makes if the vectors of
-    reviewed movies are predicted from metadata. For one reviewer, the standard error is the length of the
-    product of the reviewer's vector, with a 1 appended for the bias, and the returned matrix.
+    The product of a reviewer's vector, with a 1 at the end, and the returned matrix is a vector; its length
+    is the standard error. The standard error is the root mean square of the errors of relevance over movies
+    with reviews, if their vectors are predicted from metadata.
 
     Args:
         model: the trained model.
         mapped: the movie vectors that `vectors_as_if_cold` predicts from metadata.
-        described: the rows of the movies whose vectors were predicted from metadata, int [num_described].
+        described: the rows of the movies whose metadata has at least one word, int [num_described].
 
     Returns:
         float32 [embedding_dim + 1, embedding_dim + 1].
@@ -76,19 +74,18 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
 
 
 def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.integer], seed: int) -> float:
-    """Finds how uncertain predicted ratings of cold movies should be, by maximising a likelihood.
+    """Finds the number to add to the log scale of cold movies, so that rating chances are calibrated.
 
-    The returned number is to be added to the log scale of every cold movie; a lower log scale makes predicted
-    ratings less certain. The function predicts known ratings of reviewed movies as if the movies were cold,
-    and returns the number with which the known ratings are most likely. When the function predicts the rating
-    of a review, the review is left out of the reviewer's history. The function returns 0 if the model
-    predicts no ratings, or if movies with metadata have fewer than `_FEWEST_REVIEWS` reviews.
+    A lower log scale makes predicted ratings less certain. The function predicts known ratings of reviewed
+    movies as if the movies were cold, each without the predicted review in the reviewer's history. The
+    function returns the number with which the known ratings have the highest likelihood. The result is 0 if
+    the model predicts no ratings, or if fewer than `_FEWEST_REVIEWS` reviews can be used.
 
     Args:
         model: the trained model.
         mapped: the movie vectors that `vectors_as_if_cold` predicts from metadata.
-        described: the rows of the movies whose vectors were predicted from metadata, int [num_described].
-        seed: the seed of the random numbers that choose the reviews.
+        described: the rows of the movies whose metadata has at least one word, int [num_described].
+        seed: the seed of the random choice of reviews.
     """
     if model.rating is None or mapped.rating_movie_vectors is None:
         return 0.0
@@ -115,12 +112,12 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
 def _without(
     histories: Histories, reviewer_rows: NDArray[np.integer], reviews: NDArray[np.integer]
 ) -> Histories:
-    """Returns the histories of the reviewers in `reviewer_rows`, and leaves one review out of each history.
+    """Returns the histories of the reviewers in `reviewer_rows`, each without one of its reviews.
 
     Args:
         histories: the histories of all reviewers.
         reviewer_rows: the rows of the reviewers, int [num]; a reviewer may occur several times.
-        reviews: for each returned history, the position of the review to leave out, in the arrays of
+        reviews: for each returned history, the review to leave out, as a position in the arrays of
             `histories`, int [num].
     """
     lengths = histories.lengths[reviewer_rows]

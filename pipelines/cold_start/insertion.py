@@ -21,14 +21,14 @@ from pipelines.export.rows import insert_rows, rows_beside
 def insert_movies(
     model: Model, new_rows: NDArray[np.integer], vectors: MovieVectors, edges: Mapping[str, Edges]
 ) -> Model:
-    """Returns a copy of a model to which new movies without reviews are added.
+    """Returns a copy of a model in which new movies, which have no reviews, are inserted.
 
     Args:
         model: the model to copy, which is not changed.
         new_rows: the rows of the new movies in the returned model, int [num_new], ascending.
         vectors: the vectors of the new movies, in the order of `new_rows`.
-        edges: the pairs of a new movie and an old movie to add to each neighbour table; the keys are names of
-            neighbour tables, and a table that is not named gets no pairs.
+        edges: for each neighbour table, by name, the pairs of a new movie and an old movie that become
+            neighbours; tables that are not named get no pairs.
     """
     of_old = MovieVectors.of(model)
     tables = {
@@ -54,11 +54,11 @@ def insert_movies(
 def insert_into_table(
     table: NeighbourTable, new_rows: NDArray[np.integer], edges: Edges | None
 ) -> NeighbourTable:
-    """Returns a copy of a neighbour table to which new movies are added.
+    """Returns a copy of a neighbour table in which new movies are inserted.
 
     The new movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs of a
     new movie and an old movie that become neighbours. If `edges` is None, the new movies have no neighbours.
-    In the list of neighbours of an old movie, new movies come after old movies.
+    Among the neighbours of an old movie, old neighbours come first, and new neighbours follow.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)
@@ -89,7 +89,7 @@ def insert_reviews(
     level_rows: NDArray[np.integer],
     new_times: NDArray[np.integer],
 ) -> tuple[Histories, NDArray[np.int64]]:
-    """Inserts new reviews into the histories of reviewers, and keeps each history in the order of time.
+    """Inserts new reviews into reviewers' histories, which stay sorted by time.
 
     If a new review and an old review have the same time, the new review comes after the old review.
 
@@ -98,7 +98,8 @@ def insert_reviews(
         times: the times of the old reviews in unix seconds, int [num_old].
         reviewer_rows: the reviewer row of each new review, int [num_new].
         movie_rows: the movie row of each new review, int [num_new].
-        level_rows: the position of each new review's rating in the rating levels, int [num_new].
+        level_rows: the position of each new review's rating in the ascending list of rating levels, int
+            [num_new].
         new_times: the times of the new reviews in unix seconds, int [num_new].
 
     Returns:

@@ -1,4 +1,4 @@
-"""Computes vectors and neighbours of cold movies from metadata, and adds cold movies to a trained model."""
+"""Computes the vectors and neighbours of cold movies (without reviews), and adds them to a trained model."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NUM_NEIGHBOURS = 50
-"""The largest number of neighbours that a cold movie gets, and the largest number of known movies that get
-one cold movie as a neighbour."""
+"""The largest number of neighbours of a cold movie; also, the largest number of movies that have one cold
+movie as a neighbour."""
 _SAMPLED_REVIEWERS = 200
-"""The number of sampled reviewers; the smallest amount by which a cold movie's relevance is lowered for any
-of these reviewers is subtracted from the biases of all cold movies."""
+"""The number of reviewers for whom `_doubted` computes by how much the relevance of cold movies is lowered.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColdStart:
-    """Holds the learned parameters from which cold movies get vectors and neighbours."""
+    """Holds the learned parameters with which the vectors and neighbours of cold movies are computed."""
 
     mapping: ColdMapping
     slopes: dict[str, float]
-    """The neighbour weight of a cold movie per unit of metadata similarity, for each neighbour table to which
-    cold movies are added. Cold movies are not added to the table of rating neighbours, because the vectors of
-    cold movies in the rating head carry the same information."""
+    """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
+    estimate their weight in the table. The table of rating neighbours is left out, because a cold movie's
+    vectors in the rating head hold the same information."""
     errors: Floats | None = None
-    """The matrix that `relevance_errors` returns; None if the parameters were read from an index, because the
-    model of the index holds the matrix."""
+    """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
+    result."""
 
 
 class Joined(NamedTuple):
-    """Holds a model that includes cold movies, and the parameters that predicted the cold movies' vectors."""
+    """Holds a model that includes cold movies, and the parameters for adding further cold movies."""
 
     model: Model
     start: ColdStart
-    """The learned parameters; the mapping's intercept of the bias is already lowered by the number that
+    """The learned parameters; biases that the mapping predicts are already lowered by the number that
     `_doubted` returns."""
 
 
 def take_in_cold_movies(
     model: Model, reviews: Reviews, catalogue: ColdCatalogue | None, config: Config, writer: ArtifactWriter
 ) -> tuple[Model, NDArray[np.int64]]:
-    """Adds cold movies to a trained model, and writes the parameters that `engine add-movies` needs.
+    """Adds cold movies to a trained model, and writes to the index what `engine add-movies` needs later.
 
     Args:
         model: the trained model, which is not changed.
-        reviews: the training reviews, with the movie rows of the trained model.
-        catalogue: the metadata of all movies, with the movie rows of the index; None if no cold movies are to
-            be added.
+        reviews: the training reviews, in which movie rows are the rows in the trained model.
+        catalogue: the metadata of all movies, in which movie rows are the rows in the index; None to add no
+            cold movies.
         config: the settings of the build.
-        writer: the writer of the files of the index.
+        writer: writes the files of the index.
 
     Returns:
         The model with cold movies, and the time of each review in the model's histories, int64 [num_reviews],
@@ -107,10 +107,10 @@ def take_in_cold_movies(
 
 
 def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
-    """Learns, from the movies of a trained model, to predict a movie's vectors and neighbours from metadata.
+    """Learns, on the movies of a trained model, to predict vectors and neighbours of movies from metadata.
 
-    The array `words` holds the word counts of the metadata of the model's movies, float32 [num_movies,
-    NUM_COLUMNS]; the metadata of at least one movie must have words.
+    The matrix `words` holds the word counts of the metadata of the model's movies, float32 [num_movies,
+    NUM_COLUMNS]; at least one movie must have words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     targets = MovieVectors.of(model)
@@ -134,7 +134,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
 
 
 def describe(mapping: ColdMapping, words: csr_array) -> Described:
-    """Computes TF-IDF weights and reduced features of movies from word counts, with a learned mapping."""
+    """Computes the TF-IDF weights and the reduced features of movies from the counts of words in metadata."""
     weighed = mapping.weigh(words)
     return Described(weighed=weighed, features=mapping.features(weighed))
 
@@ -156,18 +156,19 @@ def join_cold_movies(
     Args:
         model: the model of the old movies, which is not changed.
         start: the parameters that `learn_cold_start` learned from the model's movies.
-        words: the word counts of the metadata of old and cold movies, in the order of movies in the returned
-            model, float32 [num_old + num_new, NUM_COLUMNS].
+        words: the word counts of the metadata of all movies of the returned model, in the order of movie
+            rows, float32 [num_old + num_new, NUM_COLUMNS].
         new_rows: the rows of the cold movies in the returned model, int [num_new], ascending.
-        config: the settings of cold movies, such as by how many standard errors a relevance is lowered.
-        links: a matrix that holds 1 for each pair of movies that metadata links, float32 [num_old + num_new,
+        config: the settings of cold movies, such as the number of standard errors by which relevance is
+            lowered.
+        links: a matrix with a 1 for each pair of movies that the metadata links, float32 [num_old + num_new,
             num_old + num_new].
-        reviewed: True for the old movies on which the model was trained, bool [num_old]; None for all old
-            movies.
-        num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None for new
-            movies, whose lack of reviews says nothing.
-        with_doubts: True to lower the relevance of cold movies for each reviewer, by how uncertain the
-            relevance is; False if the model and `start` already include the lowering.
+        reviewed: marks the old movies on which the model was trained, bool [num_old]; None if it was trained
+            on all old movies.
+        num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None if the
+            movies are so new that a lack of reviews means nothing.
+        with_doubts: whether to lower the relevance of cold movies in proportion to the standard error; False
+            if `model` and `start` already do so.
     """
     is_new = np.zeros(words.shape[0], dtype=bool)
     is_new[new_rows] = True
@@ -209,18 +210,18 @@ def join_cold_movies(
 
 
 def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: float) -> tuple[Model, float]:
-    """Returns a copy of a model that lowers the relevance of new movies by `weight` standard errors.
+    """Returns a copy of a model that lowers the relevance of cold movies by `weight` standard errors.
 
     Args:
         model: the model with the new movies.
         errors: the matrix that `relevance_errors` returns.
-        is_new: True for each new movie, bool [num_movies].
-        weight: the number of standard errors by which the relevance of a new movie is lowered.
+        is_new: marks the cold movies, bool [num_movies].
+        weight: the number of standard errors by which the relevance of a cold movie is lowered.
 
     Returns:
-        The copy of the model, and the smallest deduction (`weight` standard errors) among sampled reviewers.
-        For each reviewer, the copy lowers the relevance by the reviewer's deduction minus the smallest
-        deduction, so the caller must subtract the smallest deduction from the biases of the new movies.
+        The copy of the model, and the smallest deduction (`weight` standard errors) for a sample of
+        reviewers. The copy deducts only what exceeds the smallest deduction, so the caller must subtract the
+        smallest deduction from the biases of the cold movies.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)
@@ -232,12 +233,11 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 
 
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
-    """Estimates how far biases of movies with few reviews are below the biases predicted from metadata.
+    """Estimates by how much to change the predicted biases of movies, given their numbers of reviews.
 
-    Metadata does not tell how few people saw a movie, but the number of reviews does. The function fits a
-    line over log(1 + number of reviews) to the differences between the biases of known movies and the biases
-    `mapped`, which are predicted from metadata. The function returns the values of the line at the numbers of
-    reviews `num_reviews`, float64 [num].
+    A movie with few reviews has a lower bias than metadata predicts. For known movies, the difference between
+    the bias and the predicted bias, in `mapped`, is fitted as a linear function of `log(1 + number of
+    reviews)`. The function returns the fitted differences for the numbers in `num_reviews`, float64 [num].
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped
@@ -250,11 +250,10 @@ def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: ND
 def write_cold(
     start: ColdStart, cold_rows: NDArray[np.integer], model: Model, writer: ArtifactWriter
 ) -> None:
-    """Writes a mask of the cold movies, and the parameters that predict vectors of cold movies, to an index.
+    """Writes to an index which movies are cold, and the parameters that predict vectors of cold movies.
 
-    The arrays of the index hold the mapping from words to vectors. The section `cold` of the manifest holds
-    the slopes of `ColdStart`, and the number that `_doubted` returns, which is already subtracted from the
-    biases of cold movies.
+    Arrays hold the mapping from words to vectors. The section `cold` of the manifest holds
+    `ColdStart.slopes`, and the number that `_doubted` returned.
     """
     is_cold = np.zeros(model.num_movies, dtype=bool)
     is_cold[cold_rows] = True
@@ -267,11 +266,11 @@ def write_cold(
 
 
 def read_cold(artifact: Artifact, model: Model) -> ColdStart:
-    """Reads the parameters of cold movies that `write_cold` wrote to the index of a model.
+    """Reads from an index the parameters of cold movies that `write_cold` wrote.
 
     Raises:
-        ArtifactError: the index was built without metadata or without cold movies, or the parameters do not
-            fit the model.
+        ArtifactError: the index holds no parameters, because metadata described too few movies; or the
+            parameters do not fit the model.
     """
     if COLD_SECTION not in artifact.manifest:
         raise ArtifactError(

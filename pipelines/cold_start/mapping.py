@@ -1,4 +1,4 @@
-"""Predicts the vectors of a movie without reviews from the words of its metadata, by ridge regression."""
+"""Predicts the vectors of movies without reviews from the words of metadata, by ridge regression."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-"""The penalties of the ridge regression from which cross-validation chooses."""
+"""The possible penalties of the ridge regression; cross-validation chooses one."""
 _RELIABLE_REVIEWS = 20.0
-"""The number of reviews with which a movie has half of the greatest possible weight in the ridge
-regression."""
+"""A movie with n reviews has the weight `n / (n + _RELIABLE_REVIEWS)` in the ridge regression."""
 
 
 class MovieVectors(NamedTuple):
@@ -37,16 +36,16 @@ class MovieVectors(NamedTuple):
     reviewer's vector in the relevance head."""
     rating_movie_vectors: Floats | None = None
     """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold the biases and the
-    log scales, of which a high log scale means predictable ratings."""
+    log scales."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim], for each movie, the vector that a review of the movie adds to the reviewer's
-    vector in the rating head."""
+    """float32 [num, 2 * dim], for each movie, the two vectors with which a review of the movie changes the
+    reviewer's vector in the rating head."""
     movie_means: Floats | None = None
     """float32 [num], the rating head's mean rating of each movie, in stars."""
 
     @classmethod
     def of(cls, model: Model) -> MovieVectors:
-        """Returns the vectors of all movies of a model as a `MovieVectors` object."""
+        """Returns the vectors of all movies of a model."""
         vectors = cls(model.relevance.movie_vectors, model.relevance.history_vectors)
         rating = model.rating
         if rating is None:
@@ -54,17 +53,17 @@ class MovieVectors(NamedTuple):
         return cls(*vectors[:2], rating.movie_vectors, rating.history_vectors, rating.movie_means)
 
     def table(self) -> Floats:
-        """Returns a table of which a row joins all vectors of a movie, float32 [num, num_targets]."""
+        """Returns all vectors as one table with a row for each movie, float32 [num, num_targets]."""
         parts = [part if part.ndim == 2 else part[:, None] for part in self if part is not None]
         return np.hstack(parts).astype(np.float32)
 
     @property
     def widths(self) -> list[int]:
-        """Returns each field's number of columns in `MovieVectors.table`; leaves out fields that are None."""
+        """Returns how many columns of `MovieVectors.table` each field has, except fields that are None."""
         return [1 if part.ndim == 1 else part.shape[1] for part in self if part is not None]
 
     def split(self, table: Floats) -> MovieVectors:
-        """Splits a table as returned by `MovieVectors.table`, [num, num_targets], into separate vectors."""
+        """Splits a table with the columns of `MovieVectors.table`, [num, num_targets], into the fields."""
         own = [part for part in self if part is not None]
         parts = np.split(table, np.cumsum(self.widths)[:-1], axis=1)
         return MovieVectors(
@@ -72,7 +71,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Returns a copy of a model whose movie vectors are replaced by the vectors of this object."""
+        """Returns a copy of a model that has the vectors of this object as movie vectors."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -89,12 +88,12 @@ class MovieVectors(NamedTuple):
 
     @property
     def bias_column(self) -> int:
-        """Returns the column number, in `MovieVectors.table`, of the biases of the relevance head."""
+        """Returns the column of `MovieVectors.table` that holds the biases of the relevance head."""
         return int(self.movie_vectors.shape[1]) - 1
 
     @property
     def log_scale_column(self) -> int:
-        """Returns the column number, in `MovieVectors.table`, of the log scales of the rating head."""
+        """Returns the column of `MovieVectors.table` that holds the log scales of the rating head."""
         assert self.rating_movie_vectors is not None
         before = self.movie_vectors.shape[1] + self.history_vectors.shape[1]
         return int(before + self.rating_movie_vectors.shape[1]) - 1
@@ -102,20 +101,20 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Maps the words of movies' metadata to movie vectors, with parameters that an index stores as arrays.
+    """Maps the words of movies' metadata to movie vectors; the parameters are arrays of an index.
 
     The words of a movie's metadata are first weighted by rarity (TF-IDF). A truncated singular value
     decomposition then reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge
-    regression maps the features to vectors; a movie with few known words gets nearly the mean vector.
+    regression maps the features to vectors. The known words are the words for which the mapping has a weight;
+    a movie with few known words gets nearly the mean vector.
     """
 
     columns: NDArray[np.int32]
-    """int32 [num_words], the columns of the known words in a matrix of word counts, [num_movies,
-    NUM_COLUMNS]."""
+    """int32 [num_words], the column of each known word in the matrices of word counts, [..., NUM_COLUMNS]."""
     rarities: Floats
     """float32 [num_words], the inverse document frequency of each known word."""
     components: Floats
-    """float32 [num_words, num_features], the matrix that reduces TF-IDF weights to features."""
+    """float32 [num_words, num_features], the matrix that maps TF-IDF weights to features."""
     coefficients: Floats
     """float32 [num_features, num_targets], the coefficients of the ridge regression."""
     intercepts: Floats
@@ -131,11 +130,11 @@ class ColdMapping:
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """Predicts rows of `MovieVectors.table` from movies' features, float32 [num_movies, num_targets]."""
+        """Predicts all vectors of movies from features, as a table like `MovieVectors.table`."""
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:
-        """Returns a copy of the mapping that predicts values higher by `amount` in the column `column`."""
+        """Returns a copy of the mapping whose predictions in the column `column` are higher by `amount`."""
         intercepts = self.intercepts.copy()
         intercepts[column] += np.float32(amount)
         return replace(self, intercepts=intercepts)
@@ -144,14 +143,14 @@ class ColdMapping:
 def learn_mapping(
     words: csr_array, targets: Floats, counts: NDArray[np.integer], *, bias_column: int | None = None
 ) -> ColdMapping:
-    """Learns the mapping from words to movie vectors on movies that have metadata and reviews.
+    """Learns the mapping from words to movie vectors, on movies that have metadata and reviews.
 
     Leave-one-out cross-validation chooses the penalty of the ridge regression.
 
     Args:
         words: the word counts of the metadata of the movies, float32 [num_movies, NUM_COLUMNS].
-        targets: the table that `MovieVectors.table` returns for the trained vectors of the movies, float32
-            [num_movies, num_targets].
+        targets: the trained vectors of the movies, as `MovieVectors.table` returns them, float32 [num_movies,
+            num_targets].
         counts: the number of reviews of each movie, int [num_movies]; movies with more reviews weigh more in
             the regression.
         bias_column: the column of `targets` that holds the biases of the relevance head; None if no column

@@ -1,8 +1,8 @@
-"""Finds neighbours of cold movies: the movies with similar metadata, and the neighbours of similar movies.
+"""Finds neighbours of cold movies: movies with similar metadata, and the neighbours of such movies.
 
-A cold movie is a movie without reviews, so the movie's neighbours cannot be found from reviews. A known movie
-is a movie with reviews. A neighbour table holds the most similar movies (neighbours) of each movie, with a
-weight for each neighbour.
+A neighbour table holds the most similar movies (neighbours) of each movie, with a weight for each neighbour.
+The neighbours of a known movie, a movie with reviews, are found from reviews. A cold movie has no reviews, so
+its neighbours are found from metadata.
 """
 
 from __future__ import annotations
@@ -21,50 +21,48 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_NEAREST = 20
-"""The number of known movies with the most similar metadata, from whose neighbours the neighbours of a cold
-movie are estimated."""
+"""The number of known movies, those of most similar metadata, whose neighbours are used to estimate a cold
+movie's neighbours."""
 _NEARNESS_POWER = 3.0
-"""The power to which metadata similarities are raised; the results are the weights of known movies in the
-weighted means that estimate a cold movie's neighbours."""
+"""An exponent: a cold movie's neighbours are estimated by a weighted mean over known movies, whose weights
+are metadata similarities raised to this power."""
 _NUM_COMPARED = 100
-"""The number of known movies whose words are compared with the words of a cold movie. Known movies with
-similar features are selected first, because comparing the words of all movies would be too slow."""
+"""The number of known movies, those of most similar features, whose words are compared with a cold movie's
+words; comparing the words of all movies would be too slow."""
 _LINKED = 0.3
-"""The amount by which a link in the metadata, such as "also bought", raises the similarity of the two linked
-movies."""
+"""The number that is added to the similarity of two movies if the metadata links them, for example as "also
+bought"."""
 _BLOCK = 128
-"""The number of cold movies that are compared with all known movies at once; more cold movies at once would
-take more memory."""
-_SPARSE_BLOCK = 1024
-"""The number of cold movies whose neighbours are estimated at once; more cold movies at once would take more
+"""The number of cold movies that are compared with all known movies in one step; larger steps take more
 memory."""
+_SPARSE_BLOCK = 1024
+"""The number of cold movies whose neighbours are estimated in one step; larger steps take more memory."""
 _SLOPE_SAMPLE = 2000
-"""The largest number of known movies to which the regression of neighbour weights on metadata similarities is
-fitted."""
+"""The largest number of known movies from which `similarity_slope` estimates its result."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """Holds the metadata of movies as TF-IDF weights of words and as reduced features."""
+    """Describes movies by their metadata: by TF-IDF weights of words, and by a few features."""
 
     weighed: csr_array
-    """float32 [num_movies, num_words], the TF-IDF weights of words that `ColdMapping.weigh` returns."""
+    """float32 [num_movies, num_words], the TF-IDF weights of words, from `ColdMapping.weigh`."""
     features: Floats
-    """float32 [num_movies, num_features], the features that `ColdMapping.features` returns."""
+    """float32 [num_movies, num_features], the features of each movie, from `ColdMapping.features`."""
 
     def take(self, rows: NDArray[np.integer]) -> Described:
-        """Returns the metadata of the movies in the given rows."""
+        """Returns the descriptions of the movies in the given rows."""
         return Described(weighed=self.weighed[rows], features=self.features[rows])
 
 
 class Nearest(NamedTuple):
-    """Holds the known movies whose metadata is most similar to the metadata of each cold movie."""
+    """Holds, for each cold movie, the known movies whose metadata is most similar."""
 
     rows: Rows
     """int64 [num_new, num_nearest], the rows of the most similar known movies of each cold movie."""
     similarities: Floats
-    """float32 [num_new, num_nearest], the similarities of the most similar known movies, from 0 to 1, and up
-    to 1.3 for movies that metadata links."""
+    """float32 [num_new, num_nearest], the similarity of each cold movie to the known movies in `rows`, 0 to
+    1; a link in the metadata adds 0.3."""
 
 
 class Edges(NamedTuple):
@@ -73,10 +71,10 @@ class Edges(NamedTuple):
     sources: Rows
     """int64 [num_edges], the rows of the known movies that get a cold movie as a neighbour."""
     new_places: Rows
-    """int64 [num_edges], for each known movie in `sources`, the position of its new neighbour among the cold
-    movies."""
+    """int64 [num_edges], for each known movie in `sources`, the position among the cold movies of the cold
+    movie that becomes its neighbour."""
     weights: Floats
-    """float32 [num_edges], for each known movie in `sources`, the weight of its new neighbour."""
+    """float32 [num_edges], the weight of each new neighbour of the known movies in `sources`."""
     outgoing: NeighbourTable
     """The neighbour table of the cold movies, whose neighbours are known movies."""
 
@@ -84,18 +82,17 @@ class Edges(NamedTuple):
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds, for each cold movie, the known movies of the largest cosine similarity of TF-IDF weights.
+    """Finds, for each cold movie, the known movies whose TF-IDF weights have the highest cosine.
 
-    To save time, the cosines are computed only for the known movies whose feature vectors are closest to the
-    feature vector of the cold movie.
+    To save time, the cosine of TF-IDF weights is computed only for known movies with similar features.
 
     Args:
         cold: the metadata of the cold movies.
         known: the metadata of the known movies.
-        links: a matrix that holds 1 for each pair of a cold movie and a known movie that metadata links,
-            float32 [num_new, num_known]; a link raises the similarity of the pair by `_LINKED`.
-        leave_out: for each cold movie, the row of one known movie that must not be found, int64 [num_new],
-            such as the row of the same movie.
+        links: a matrix with a 1 for each pair of a cold movie and a known movie that the metadata links,
+            float32 [num_new, num_known]; a link adds `_LINKED` to the similarity.
+        leave_out: for each cold movie, the row of one known movie that must not be found, int64 [num_new]; a
+            known movie that is treated as cold must not find itself.
     """
     num_known = known.features.shape[0]
     compared = min(_NUM_COMPARED, num_known)
@@ -122,10 +119,10 @@ def nearest_movies(
 
 
 def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> float:
-    """Fits a regression of neighbour weights on metadata similarities, and returns the slope.
+    """Returns the slope of a regression of weights in a neighbour table on similarities of metadata.
 
-    The slope is fitted by least squares, without an intercept, to pairs of known movies with very similar
-    metadata. The weight of two movies that are not neighbours in the neighbour table counts as 0.
+    The regression is fitted by least squares, without an intercept, to pairs of known movies with very
+    similar metadata. The weight of two movies that are not neighbours in the neighbour table counts as 0.
     """
     chosen = np.random.default_rng(seed).permutation(table.num_movies)[:_SLOPE_SAMPLE]
     nearest = nearest_movies(known.take(chosen), known, leave_out=chosen)
@@ -142,11 +139,12 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
     The weight of a known movie m as a neighbour of a cold movie c is estimated as `sum over k of share(c, k)
-    * weight(k, m) + slope * similarity(c, m)`. In this formula, k runs over the known movies with the
-    metadata most similar to the metadata of c, `weight(k, m)` is the weight of k and m in `table`, and
-    `similarity(c, m)` is the metadata similarity of c and m, or 0 if m is none of the movies k. The numbers
-    `share(c, k)` sum to 1 over all movies k, and grow with the metadata similarity of c and k. Each cold
-    movie gets `num_neighbours` known movies as neighbours, and becomes a neighbour of `num_neighbours` known
+    * weight(k, m) + slope * similarity(c, m)`. The sum of this formula runs over the known movies k whose
+    metadata is most similar to the metadata of c. The number `weight(k, m)` is the weight of movie m as a
+    neighbour of movie k in `table`. The number `similarity(c, m)` is the metadata similarity of the movies c
+    and m, or 0 if the metadata of m is not among the most similar. The number `share(c, k)` grows with the
+    metadata similarity of the movies c and k, and sums to 1 over all k. Each cold movie gets at most
+    `num_neighbours` known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known
     movies.
     """
     matrix = matrix_of(table)
@@ -159,9 +157,9 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
 
 
 def _estimate(matrix: csr_array, nearest: Nearest, slope: float, num_kept: int) -> csr_array:
-    """Estimates the neighbour weights of cold movies from weights of known movies: [num_new, num_known].
+    """Estimates the weights of cold movies' neighbours from a neighbour table: sparse [num_new, num_known].
 
-    The `num_kept` largest weights of each cold movie are kept, and all other weights are 0.
+    For each cold movie, the `num_kept` largest weights are kept, and all other weights are 0.
     """
     from scipy.sparse import csr_array, vstack
 
@@ -184,9 +182,9 @@ def _unit(features: Floats) -> Floats:
 
 
 def _pair_cosines(cold: csr_array, known: csr_array, found: Rows) -> Floats:
-    """Computes the cosines of the word weights of pairs of a cold movie and a known movie.
+    """Computes the cosine of the TF-IDF weights of each pair of a cold movie and a known movie.
 
-    The array `found[i]` holds the row numbers of the known movies that are paired with the cold movie i.
+    The array `found[i]` holds the rows of the known movies that are paired with the cold movie i.
 
     Returns:
         float32 [num_new, num_found].

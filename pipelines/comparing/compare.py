@@ -1,4 +1,4 @@
-"""Compares two indexes, or two builds of an index, so that users can judge a new index before its use."""
+"""Compares two indexes, or two builds of an index, so that users can judge a new index before they use it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 logger = logging.getLogger(__name__)
 
 _SEARCH = "search_recall"
-"""The name, among the compared metrics, of the recall that the audit measured: the share of the best movies
-that the search finds."""
+"""The name of one of the compared metrics: the recall of the search, the share of the best movies that the
+search finds."""
 
 
 def compare(
     old: Path | str, new: Path | str | None = None, *, output: Path | str | None = None
 ) -> dict[str, Any]:
-    """Compares two indexes by counts, held-out metrics, lists of sampled reviewers, popularity and settings.
+    """Compares two indexes: counts, held-out metrics, top lists of sampled reviewers, popularity, settings.
 
     Args:
         old: the directory of the old index, or of one build in an index.
-        new: the directory of the new index, or of one build in an index. If None, the live build of the index
-            `old` is compared with the build before the live build.
-        output: the file to which a web page of the comparison is written; None for no web page.
+        new: the directory of the new index, or of one build in an index. If `new` is None, `old` is one
+            index, whose live build is compared with the build that was live before.
+        output: the file to which the comparison is written as a web page; None to write no web page.
 
     Raises:
-        EngineError: an index cannot be opened, the index holds no build before the live build, or the web
-            page cannot be written.
+        EngineError: an index cannot be opened; an index that is compared with itself holds no older build; or
+            the web page cannot be written.
     """
     started = time.perf_counter()
     if output is not None:
@@ -67,7 +67,7 @@ def compare(
 
 
 def _build_before(directory: Path) -> Path:
-    """Returns the directory of the build before the live build of an index."""
+    """Returns the directory of the build that was live before the live build of an index."""
     builds = {build.name: build for build in kept_builds(directory)}
     live = next((build for build in builds.values() if build.is_live), None)
     if live is None or live.before not in builds:
@@ -79,7 +79,7 @@ def _build_before(directory: Path) -> Path:
 
 
 def _facts(engine: Engine) -> dict[str, Any]:
-    """Returns the name, the time and the package version of the build from which an engine answers."""
+    """Returns facts about the build from which an engine answers, such as the build's name and time."""
     manifest = engine.info()
     updates = manifest.get(layout.UPDATES_SECTION) or {}
     return {
@@ -97,7 +97,7 @@ def _counts(engine: Engine) -> dict[str, float]:
 
 
 def _quality(engine: Engine) -> dict[str, float]:
-    """Returns the held-out metrics of the engine's model, and the recall of the search."""
+    """Returns the metrics of an index: the metrics on held-out reviews, and the recall of the search."""
     manifest = engine.info()
     figures: dict[str, float] = dict(manifest.get(layout.METRICS_SECTION, {}).get("ncf", {}))
     recall = manifest.get(layout.AUDIT_SECTION, {}).get("recall")
@@ -105,7 +105,7 @@ def _quality(engine: Engine) -> dict[str, float]:
 
 
 def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Returns each number's old value, new value, difference, and difference relative to the old value."""
+    """Returns the old and the new value of each number, the change, and the change divided by the old."""
     found = {}
     for name in dict.fromkeys((*old, *new)):
         one, other = old.get(name), new.get(name)
@@ -116,7 +116,7 @@ def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[st
 
 
 def _known(num_old: int, num_new: int, num_both: int) -> dict[str, int]:
-    """Counts the ids in both indexes, the ids in the new index alone, and the ids in the old index alone."""
+    """Counts the ids that are in both indexes, only in the new index, and only in the old index."""
     return {"both": num_both, "added": num_new - num_both, "removed": num_old - num_both}
 
 

@@ -1,4 +1,4 @@
-"""Compares two indexes, which may hold different reviewers and movies, by top lists and by popularity."""
+"""Compares the top lists and the popularity of movies in two indexes, which may hold different movies."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _REVIEWERS = 1_000
 _K = 10
 """The number of movies in each of the compared top lists."""
 _MOVERS = 10
-"""The largest number of movies that are named as risen, and the largest number that are named as fallen."""
+"""The largest number of movies that rose, and also of movies that fell, which a comparison names."""
 _SEED = 42
 
 
 class Pairs(NamedTuple):
-    """Holds the rows of the ids that two tables of ids have in common."""
+    """Holds the rows, in each of two tables of ids, of the ids that are in both tables."""
 
     old: Rows
-    """The rows of the common ids in the old table, int64 [num], ascending."""
+    """The rows in the old table of the ids that are in both tables, int64 [num], ascending."""
     new: Rows
-    """The rows of the common ids in the new table, int64 [num], ascending."""
+    """The rows in the new table of the ids that are in both tables, int64 [num], ascending."""
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
-    """Finds the ids that two tables of ids have in common; both tables are sorted by the bytes of the ids."""
+    """Finds the ids that are in both of two tables of ids; both tables are sorted by the bytes of the ids."""
     rows = new.rows(list(old))
     held = np.flatnonzero(rows >= 0)
     return Pairs(held, rows[held])
@@ -40,11 +40,11 @@ def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:
 def compare_lists(
     old: Engine, new: Engine, reviewers: Pairs, movies: Pairs
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
-    """Compares the top lists of a random sample of the reviewers whom both indexes hold.
+    """Compares the top lists that two indexes make for a random sample of the reviewers in both indexes.
 
-    Returns how much the old and the new lists overlap, and which movies are in more or in fewer lists of the
-    new index than of the old index. The overlap of two lists is the number of movies in both lists, divided
-    by the length of the longer list.
+    The function returns how much the old and the new lists overlap, and which movies are in more or in fewer
+    of the new lists. The overlap of two lists is the number of movies that are in both lists, divided by the
+    length of the longer list.
     """
     sample = np.arange(len(reviewers.old))
     if len(sample) > _REVIEWERS:
@@ -76,9 +76,11 @@ def compare_lists(
 
 
 def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
-    """Finds movies whose popularity rank rose or fell; the largest change of popularity comes first.
+    """Finds the movies that became more popular or less popular, the largest changes first.
 
-    If an index does not hold a movie, the movie has the popularity 0 and the last rank in the index.
+    A movie's popularity is its share of the popularity of all movies. A movie is returned only if its rank
+    changed in the direction of its popularity. A movie that an index does not hold has the popularity 0 and
+    the last rank.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
@@ -107,9 +109,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 
 
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
-    """Numbers the movies of two indexes, so that a movie has the same number in both indexes.
+    """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    Returns two arrays: the numbers of the movies in the old index, and the numbers of the movies in the new
+    The function returns two arrays: the number of each movie of the old index, and of each movie of the new
     index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
@@ -118,7 +120,7 @@ def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows
 
 
 def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[str, Any]]:
-    """Returns a function that converts a movie's number in `_common_numbers` to the movie's id and title."""
+    """Returns a function that takes a movie's number from `_common_numbers`, and returns its id and title."""
 
     def name(number: int) -> dict[str, Any]:
         engine, row = (new, number) if number < new.num_movies else (old, number - new.num_movies)
@@ -128,7 +130,7 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
 
 def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
-    """Returns each reviewer's top list as `numbers` of movies, int64 [num_reviewers, _K]; -1 is no movie."""
+    """Makes each reviewer's top list, int64 [num_reviewers, _K], of `numbers` of movies, padded with -1."""
     lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
     if len(reviewer_rows):
         columns = engine.list_columns(reviewer_rows, _K)
@@ -139,7 +141,7 @@ def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.
 def _movers(
     gains: Doubles, describe: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Describes the movies with the largest gains and those with the largest losses, up to `_MOVERS` each."""
+    """Describes the movies with the largest gains and with the largest losses, `_MOVERS` movies each."""
     order = np.argsort(-gains, kind="stable")
     risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]
     fallen = [int(number) for number in order[::-1][:_MOVERS] if gains[number] < 0]

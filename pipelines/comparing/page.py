@@ -1,4 +1,4 @@
-"""Shows a comparison of two indexes as a web page: counts, metrics, top lists, popularity and settings."""
+"""Renders a comparison of two indexes as a web page: counts, metrics, top lists, popularity and settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _FACTS = ("directory", "build", "created", "version", "reviews_since_training", 
 
 
 def comparison_page(found: Mapping[str, Any]) -> str:
-    """Renders the comparison that `compare` returned as a web page in HTML."""
+    """Renders the result of `compare` as a web page."""
     old, new = found["old"], found["new"]
     facts = [[name.replace("_", " "), str(old[name] or "-"), str(new[name] or "-")] for name in _FACTS]
     popularity, listings, lists = found["popularity"], found["listings"], found["lists"]
