@@ -29,14 +29,14 @@ array `ascending`."""
 _LONG = 64
 """If slices have at least this mean length, `parts_of` copies each slice as a whole."""
 _SLOTS = 16
-"""The least number of slots of a Bloom filter for each value that is searched for; with fewer slots, more
-other values pass the filter."""
+"""The least number of slots of a Bloom filter for each value that is searched for; with fewer slots, the
+filter lets more unwanted values pass."""
 _FEW = 16
 """If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
-    """Returns the distinct integers of an array, ascending, by sorting, which is faster than `np.unique`.
+    """Returns the distinct integers of an array, ascending; sorts them, which is faster than `np.unique`.
 
     Example:
         >>> distinct(np.array([7, 3, 7])).tolist()
@@ -47,7 +47,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the sorted distinct values of `rows`, and for each entry of `rows` its position among them.
+    """Returns the sorted distinct values of `rows`, and the position of each entry of `rows` among them.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]

@@ -87,9 +87,8 @@ class SourceError(DataError):
     """A source file is missing, unreadable or malformed.
 
     Attributes:
-        path: the faulty file, or None if the error is not the fault of one file.
-        line: the number of the faulty line, counted from 1, or None if the error is not the fault of one
-            line.
+        path: the faulty file, or None if no single file is faulty.
+        line: the number of the faulty line, counted from 1, or None if no single line is faulty.
     """
 
     def __init__(self, message: str, *, path: Path | None = None, line: int | None = None) -> None:

@@ -84,16 +84,17 @@ class IndexHolder:
     def reload(self, *, expect: str | None = None) -> bool:
         """Switches this engine to the live build of its index directory; tells whether the build changed.
 
-        Other threads may ask questions at the same time. Questions that began before the switch are answered
-        from the old build, and later questions from the new build. If the new build cannot be opened, the
-        engine continues with the old build. To answer several questions from one build, copy the engine with
-        `copy.copy(engine)`: `reload` of the original does not change the build of the copy.
+        While `reload` runs, other threads may ask questions. Questions that began before the switch are
+        answered from the old build, and later questions from the new build. If the new build cannot be
+        opened, the engine continues with the old build. To answer several questions from one build, copy the
+        engine with `copy.copy(engine)`: `reload` of the original does not change the build of the copy.
 
         Args:
             expect: the digest that the new build must have, as `engine info` prints it.
 
         Raises:
-            ArtifactError: the index directory cannot be read, or the new build cannot be opened.
+            ArtifactError: the index directory or the remote storage cannot be read; or the new build cannot
+                be opened.
         """
         with self._reloading:
             if self.is_current:

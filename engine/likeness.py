@@ -13,7 +13,8 @@ class Likeness:
     Attributes:
         shared_reviewers: the number of reviewers who had reviewed both movies when the index was built; None
             if the index does not hold the number of shared reviewers.
-        same_series: whether the titles say that the movies belong to one series, as a film and its sequel do.
+        same_series: whether the titles say that the movies belong to one series, such as a movie and its
+            sequel.
         same_categories: the categories that both movies have, except categories that nearly all movies have.
     """
 

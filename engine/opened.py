@@ -273,8 +273,8 @@ class OpenedIndex:
     def batch_candidates(self) -> CandidateSource:
         """Returns the object that finds candidates fast for very many reviewers in one call.
 
-        If the build stores no vectors for an exact search, the property returns `candidates`, the slower
-        object for few reviewers.
+        If the build stores no vectors for an exact search, the property returns the object `candidates`,
+        which is slower for many reviewers.
         """
         from engine.search.batch_candidates import BatchSource
         from indexes.strongest import StrongestIndex

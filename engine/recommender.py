@@ -64,7 +64,7 @@ class Engine(IndexHolder):
         return title
 
     def movie(self, movie_id: str) -> MovieProfile:
-        """Describes a movie: catalogue entry, reviews by rating and by year, variants, and similar movies.
+        """Describes a movie: its card, counts of reviews by rating and year, variants, and similar movies.
 
         Raises:
             UnknownIdError: the index does not hold the movie.
@@ -77,7 +77,7 @@ class Engine(IndexHolder):
         return movie_profile(index, one, similar)
 
     def reviewer(self, reviewer_id: str, k: int = 10) -> ReviewerProfile:
-        """Describes a reviewer: reviews by rating and by year, the k latest reviews, and similar reviewers.
+        """Describes a reviewer: counts of reviews by rating and year, k latest reviews, similar reviewers.
 
         Raises:
             UnknownIdError: the index does not hold the reviewer.

@@ -21,7 +21,7 @@ Response = dict[str, Any]
 
 
 def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
-    """Returns the top list of a reviewer for JSON; `fallback` says that the list holds popular movies."""
+    """Returns the top list of a reviewer for JSON; the entry `fallback` marks a list of popular movies."""
     fallback = {} if items.fallback is None else {"fallback": items.fallback}
     return {"reviewer_id": reviewer_id, **fallback, **_list(k, items)}
 
@@ -29,7 +29,7 @@ def list_of_reviewer(reviewer_id: str, k: int, items: TopList) -> Response:
 def list_of_ratings(
     ratings: Mapping[str, float | None], unknown_movies: Sequence[str], k: int, items: TopList
 ) -> Response:
-    """Returns a newcomer's top list for JSON, with the ratings and the ids that the index does not hold."""
+    """Returns a newcomer's top list for JSON, with the newcomer's ratings and the ids of unknown movies."""
     return {"ratings": ratings, "unknown_movies": unknown_movies, **_list(k, items)}
 
 

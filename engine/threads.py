@@ -70,7 +70,7 @@ def _controller() -> ThreadpoolController:
 
 
 def _let_other_threads_restore() -> None:
-    """Lets any thread remove the limit, because the thread that set the limit may not end last."""
+    """Lets any thread remove the limit, and not only the thread that set the limit."""
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()

@@ -37,8 +37,8 @@ class RelevanceHead:
             history's vectors, float32 [max(num_levels, 1)].
         recency_power: an exponent that makes older reviews weigh less: the n-th last review of a history has
             the weight `n ** -recency_power`.
-        max_history: the largest number of reviews from which a reviewer's vector is computed; earlier reviews
-            are ignored.
+        max_history: the number of a reviewer's latest reviews from which the reviewer's vector is computed;
+            earlier reviews are ignored.
     """
 
     movie_vectors: Floats
@@ -87,8 +87,8 @@ class ColdDoubts:
 
     The relevance of a cold movie has an error, because the movie's vector is predicted from metadata. The
     standard error of the relevance depends on the reviewer, since metadata predicts some directions of movie
-    vectors better than others. A top list then holds a cold movie only if the movie is relevant even after
-    the relevance is lowered.
+    vectors better than others. A top list holds a cold movie only if the movie is relevant even after the
+    relevance is lowered.
 
     Attributes:
         is_cold: marks the cold movies, bool [num_movies].

@@ -15,10 +15,10 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""`_added_up` sorts keys if there are more than this many possible keys for each given key; otherwise,
-marking the given keys in an array of all possible keys is faster."""
+"""`_added_up` sorts the given numbers if more than this many times as many numbers are possible; otherwise,
+marking the given numbers in an array of all possible numbers is faster."""
 _RATING_PRIOR = 0.2
-"""A number added to the divisor of a mean over neighbours; the mean of few ratings is near 0 stars."""
+"""A number added to the divisor of a mean of stars, so that the mean of few ratings is near 0 stars."""
 _OFFSET_DAMPING = 15.0
 """A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
 the number of reviews plus this number, so that the mean of few reviews is near 0."""

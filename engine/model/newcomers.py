@@ -70,7 +70,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Computes, for each review, a vector of the reviewer from all reviews of the history but this one."""
+    """Computes, for each review, the reviewer's vector from all other reviews of the reviewer's history."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of the number of reviews plus 1; without one review, this is the

@@ -37,7 +37,7 @@ class Blend:
     like below one half, `doubt * log(2 * chance)` is added to the logarithm of the chance."""
     interaction_weight: float = 1.0
     """The number that is multiplied with the interaction, the term of a rating's location that depends on the
-    reviewer and on the movie."""
+    pair of reviewer and movie."""
     rating_neighbour_weight: float = 0.0
     """The number of logits that is added to a rating's location for each star by which the reviewer rated the
     movie's neighbours above expectation."""

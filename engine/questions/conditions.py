@@ -36,7 +36,7 @@ class Conditions:
     """A sentence that says why no movie is allowed; None if at least one movie is allowed."""
 
     def without(self, hidden_rows: Rows) -> Conditions:
-        """Returns a copy that does not allow the movies in `hidden_rows`, which are sorted."""
+        """Returns a copy of the conditions that does not allow the movies in `hidden_rows` (sorted)."""
         if not len(hidden_rows):
             return self
         if self.rows is None:
@@ -49,7 +49,7 @@ class Conditions:
         return replace(self, rows=rows, why_empty=why_empty)
 
     def among(self, rows: Rows) -> Conditions:
-        """Returns a copy that allows only those movies in `rows` (sorted) that are not excluded."""
+        """Returns a copy of the conditions that allows only movies in `rows` (sorted), unless excluded."""
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
 
@@ -64,8 +64,8 @@ class Conditions:
         """Returns one sentence that tells the user why a top list is empty.
 
         The argument `num_open` is the number of unseen movies that meet all conditions except `min_rating`.
-        The argument `best_rating` is the highest predicted rating of the movies counted by `num_open`, or
-        None.
+        The argument `best_rating` is the highest predicted rating of the `num_open` movies, or None if
+        unknown.
         """
         if self.why_empty is not None:
             return self.why_empty

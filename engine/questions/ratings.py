@@ -135,7 +135,7 @@ def _parse_line(line: str, movie_column: int, rating_column: int | None) -> tupl
 
 
 def _header(line: str) -> tuple[int, int | None] | None:
-    """Returns the positions of the movie column and of the rating column in a header; None if it is none.
+    """Returns the positions of a header's movie column and rating column; None if the line is no header.
 
     The position of the rating column is None if the header names no rating column.
     """

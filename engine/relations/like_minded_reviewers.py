@@ -23,8 +23,8 @@ EXACT_REVIEWS = 1_000_000
 """In an index with more reviews than this, only some reviewers' vectors are compared, because comparing all
 would be slow."""
 NUM_CANDIDATES = 5_000
-"""In an index with more than `EXACT_REVIEWS` reviews, the compared reviewers are this many with the most
-similar histories, and this many with the highest inner products of vectors."""
+"""In an index with more than `EXACT_REVIEWS` reviews, the compared reviewers are this many reviewers with the
+most similar histories, and this many reviewers with the highest inner products of vectors."""
 
 
 class NearReviewers(NamedTuple):
@@ -35,7 +35,7 @@ class NearReviewers(NamedTuple):
     similarities: Floats
     """The similarity of each reviewer found to the given reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """For each reviewer found, the number of movies that the given reviewer reviewed too, int64 [num]."""
+    """For each reviewer found, the number of movies that both reviewers have reviewed, int64 [num]."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
@@ -87,8 +87,8 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
     """Computes the cosine of one reviewer's history and each reviewer's history, and counts shared movies.
 
     Returns:
-        The cosine of the two histories, float64 [num_reviewers]; and the number of movies that are in both
-        histories, int64 [num_reviewers].
+        The cosine of the reviewer's history and each history, float64 [num_reviewers]; and the number of
+        movies that each history shares with the reviewer's history, int64 [num_reviewers].
     """
     num_reviewers = len(model.histories)
     movie_counts = model.histories.movie_counts(model.num_movies)

@@ -24,7 +24,7 @@ colour."""
 OTHER = "other"
 """The name on the map for all movie categories without a separate colour."""
 NO_CATEGORY = "no category"
-"""The name on the map for the category of movies that have no category."""
+"""The name on the map that stands for a missing category."""
 
 
 class MovieMap(NamedTuple):
@@ -35,7 +35,7 @@ class MovieMap(NamedTuple):
     categories: list[str]
     """The main category of each movie on the map; "other" for categories outside the most common ones."""
     share: float
-    """The share of the movie vectors' variance that the map shows, because its two axes show it, 0 to 1."""
+    """The share of the variance of the movie vectors that remains on the two axes of the map, 0 to 1."""
     rows: Rows
     """int64 [num_mapped], the row of each movie on the map, ascending."""
     titles: Sequence[str | None]
@@ -94,8 +94,8 @@ def main_categories(categories: Sequence[str | None]) -> list[str]:
     """Finds each movie's main category: its category at the first level that tells movies apart.
 
     A level of a path such as "Movies & TV | Drama" tells movies apart if at least half of the movies have a
-    category at this level, and no category holds more than two thirds of the movies. If there is no such
-    level, the first level with more than one category is used.
+    category at this level, and no category holds more than two thirds of the movies. If no level tells movies
+    apart, the first level with more than one category is used.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

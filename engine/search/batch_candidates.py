@@ -3,9 +3,10 @@
 The vector index returns the movies of highest inner product with each reviewer's vector; one matrix product
 serves many reviewers. More and more movies are asked for, until k unseen movies score at least as high as the
 inner product of any movie that the vector index did not return. Similarity to a reviewer's history also adds
-to a movie's score. So a movie that the vector index did not return becomes a candidate if this similarity can
-lift its score to the k-th best score. The chance of a like cannot raise a score, because the logarithm of the
-chance is never above 0. This method is the threshold algorithm of Fagin, Lotem & Naor (2003).
+to a movie's score. So a movie that the vector index did not return becomes a candidate if similarity to the
+history can lift the movie's score to the k-th best score. The chance of a like cannot raise a score, because
+the logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin, Lotem & Naor
+(2003).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class BatchSource(CandidateSource):
     """Finds, for each reviewer, every movie that can be in the top list, with a vector index that is exact.
 
     The vector index holds `model.relevance.movie_vectors`, or some of these vectors, unrounded. The attribute
-    `num_candidates` is ignored, because as many candidates are returned as exactness needs.
+    `num_candidates` is ignored, because every movie that can be in a top list is returned.
     """
 
     def find_many(self, reviewers: Reviewers, k: int) -> tuple[Rows, Rows]:

@@ -57,7 +57,7 @@ class CandidateSource:
         self.num_candidates = num_candidates
 
     def find(self, reviewers: Sequence[Reviewer], k: int, *, include_seen: bool = False) -> list[Rows]:
-        """Finds at least k candidates for each reviewer; all unseen movies if there are fewer than k.
+        """Finds at least k candidates for each reviewer, or all unseen movies if fewer than k are unseen.
 
         Returns:
             For each reviewer, the rows of the candidate movies, int64 [num], ascending, without repeats.

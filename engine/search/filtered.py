@@ -24,8 +24,8 @@ from indexes.conditions import Condition
 LEAST_SHARE = 0.05
 """If less than this share of all movies meets a condition, every matching movie is scored."""
 _MARGIN = 1.3
-"""A second search asks for this many times as many movies as are needed according to the first search, to be
-safe."""
+"""If the first search finds too few movies, a second search asks for this many times the estimated number of
+movies."""
 
 
 class Filter(Protocol):
@@ -45,7 +45,7 @@ class FilteredSource:
         model: the model that scores movies.
         index: a vector index over the model's movie vectors, with `columns` that conditions may name.
         num_candidates: the number of candidates from the vector index, and the largest number of candidates
-            from the neighbours; a list of more movies than this has as many candidates as the list is long.
+            from the neighbours; for a list of k movies, both numbers are at least k.
         catalogue: checks SQL conditions on movies.
         variants: says which movies are variants of the same film.
     """

@@ -44,7 +44,7 @@ class TopLists(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    """Holds the candidates of each reviewer, sorted by movie row; one row of an array for each reviewer."""
+    """Holds the candidates of each reviewer, sorted by movie row, in matrices with a row per reviewer."""
 
     movie_rows: Rows | None
     """int64 [num_reviewers, width], the movie rows of each reviewer's candidates, padded with -1; None if all

@@ -27,7 +27,8 @@ _HEADERS = {
 def documented(model: Any, **more: str) -> dict[str, Any]:
     """Returns arguments for a route decorator of FastAPI that describe the answers in the OpenAPI document.
 
-    An argument in `more`, such as `refused_409`, describes the error answer with the HTTP status in its name.
+    An argument in `more`, such as `refused_409`, describes the error answer with a further HTTP status, such
+    as 409.
 
     The routes return bytes and not Pydantic models, because FastAPI would need milliseconds to check and copy
     a model.

@@ -163,7 +163,7 @@ def _measure(app: FastAPI) -> None:
 
 
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
-    """Sets the metrics of this process every few seconds, because any process may answer for all processes.
+    """Sets this process's metrics every few seconds, since any process may report those of all processes.
 
     This task also writes shown lists to a new Parquet file, when they have been in memory long enough.
     """

@@ -1,4 +1,4 @@
-"""Answers questions one after another in a separate thread, so that other requests need not wait."""
+"""Answers questions one after another in a separate thread, so that requests for metrics never wait."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class EngineThread:
 
         Raises:
             BusyError: `max_waiting` questions are waiting or running already.
-            TimeoutError: no answer came within the timeout. A question that is still waiting is then never
-                run.
+            TimeoutError: no answer came within the timeout. After a timeout, a question that is still waiting
+                is never run.
         """
         if self.is_full:
             raise BusyError

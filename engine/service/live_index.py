@@ -91,7 +91,7 @@ class LiveIndex:
         return await self._thread.ask(answer)
 
     async def refresh(self) -> bool:
-        """Switches to the live build, unless it already answers questions; tells whether the build changed.
+        """Switches to the live build of the index if that build is new; tells whether the build changed.
 
         The new build is opened in another thread, and does not answer questions before it is completely open.
         If the new build cannot be opened, the old build continues to answer questions, and the log gives the

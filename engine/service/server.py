@@ -1,4 +1,4 @@
-"""Runs the service in one process or in several worker processes, each with one thread for arithmetic."""
+"""Runs the service in one or several processes; numeric libraries use one thread in each process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(settings: ServiceSettings, *, no_auth: bool = False) -> None:
 
 
 def _listen(settings: ServiceSettings) -> None:
-    """Answers requests in this process; or starts several worker processes, and replaces those that end."""
+    """Answers requests in this process; or starts several worker processes, and replaces workers that end."""
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess

@@ -53,7 +53,7 @@ class ServiceSettings:
     timeout: float = 10.0
     """A client who has waited for an answer for this many seconds gets the HTTP status 504."""
     refresh: float = 1.0
-    """The service checks for a new live build of each index every so many seconds."""
+    """The number of seconds between two checks for a new live build of each index."""
 
     def __post_init__(self) -> None:
         if not self.indexes:

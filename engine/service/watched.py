@@ -130,7 +130,7 @@ class RequestLog:
         self._lines: list[bytes] = []
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Adds the line of one request, to be written within `_LOG_SECONDS`; call it in the event loop."""
+        """Adds the line of one request, to be written within `_LOG_SECONDS`; runs in the event loop."""
         if not self._lines:
             asyncio.get_running_loop().call_later(_LOG_SECONDS, self.write)
         self._lines.append(orjson.dumps(line, default=repr, option=_LOG_OPTIONS))

@@ -64,7 +64,7 @@ class Tabular(ABC):
 
     @abstractmethod
     def _rows(self) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-        """Returns the DuckDB type of each column, by the column's name, and the rows as dictionaries."""
+        """Returns the columns' DuckDB types, with column names as keys, and the rows as dictionaries."""
 
     def _relation(self) -> duckdb.DuckDBPyRelation:
         from engine.tables.columns import relation_of
@@ -140,7 +140,7 @@ class ListsOfReviewers(list[L], Tabular):
 
 
 def _require(name: str) -> Any:
-    """Imports pandas, pyarrow or polars, which are needed only for their own tables.
+    """Imports the library `name`: pandas, pyarrow or polars, for a table of the library.
 
     Raises:
         ConfigError: the library is not installed.

@@ -1,4 +1,4 @@
-"""Makes baselines of two Python libraries: ALS from the library implicit, SVD and SVD++ from Surprise."""
+"""Makes baselines from two Python libraries: ALS from `implicit`, and SVD and SVD++ from `Surprise`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class AlternatingLeastSquares:
         self.movie_vectors = np.asarray(als.item_factors)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
-        """Scores all movies for n reviewers by the inner product of vectors: float32 [n, num_movies].
+        """Scores all movies for n reviewers by inner products of vectors: float32 [n, num_movies].
 
         For a reviewer without likes, a movie's score is the movie's number of training reviews.
         """

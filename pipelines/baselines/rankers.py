@@ -44,9 +44,9 @@ class Popularity:
 class _FromHistory:
     """Scores movies for reviewers by the matrix product `history @ weights`.
 
-    The matrix `history`, [num_reviewers, num_movies], holds 1 for each movie that a reviewer has reviewed or,
-    in some subclasses, liked. The matrix `weights`, [num_movies, num_movies], holds a weight for each pair of
-    movies.
+    The matrix `history`, [num_reviewers, num_movies], holds 1 where a reviewer has reviewed a movie; the
+    subclass `Ease` uses likes only. The matrix `weights`, [num_movies, num_movies], holds a weight for each
+    pair of movies.
     """
 
     def __init__(self, history: csr_array, weights: csr_array | Floats, popular: Floats) -> None:

@@ -26,7 +26,8 @@ class Constants:
 
     Every predicted mean is the mean of the training ratings, and every predicted median is the median of the
     training ratings. The predicted probability of a rating level is the share of training ratings with this
-    level. A rating model is useful only if its errors are smaller than the errors of these constants.
+    level. A rating model is useful only if its errors are smaller than the errors of these constant
+    predictions.
     """
 
     def __init__(self, reviews: Reviews) -> None:
@@ -72,9 +73,9 @@ class Biases:
         return np.broadcast_to(biases, (len(reviewer_rows), len(biases)))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair of reviewer and movie.
+        """Predicts the rating of each pair of reviewer and movie.
 
-        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        The mean and the median of a prediction are the same number; there are no probabilities of rating
         levels.
         """
         expected = self.mean + self.reviewer_biases[reviewer_rows] + self.movie_biases[movie_rows]
@@ -84,7 +85,7 @@ class Biases:
 def point_prediction(ratings: NDArray[np.floating]) -> RatingPrediction:
     """Converts predicted ratings to a `RatingPrediction` without probabilities of rating levels.
 
-    The predicted ratings serve as the means and as the medians.
+    The means and the medians of the `RatingPrediction` are the predicted ratings.
     """
     answer = ratings.astype(np.float32)
     return RatingPrediction(mean=answer, median=answer, probabilities=np.zeros((len(answer), 0), np.float32))

@@ -24,7 +24,7 @@ _VALIDATION_SHARE = 0.1
 _L2 = 1e-6
 _MAX_STEPS = 640
 """The approximate largest number of training steps in an epoch; a training step uses one batch of reviews.
-More reviews are trained in larger batches, which hardly changes the results."""
+For very many reviews, batches are made larger, which hardly changes the results."""
 _MAX_EPOCHS = 600
 """The largest number of training epochs; because of `_PATIENCE`, training nearly always stops earlier."""
 _MAX_VALUES = 2**24
@@ -80,9 +80,9 @@ class _SeedModel(ABC):
         return np.where(self.known_movies, scores, np.float32(self.mean))
 
     def predict(self, reviewer_rows: AnyRows, movie_rows: AnyRows) -> RatingPrediction:
-        """Predicts one rating for each pair of reviewer and movie.
+        """Predicts the rating of each pair of reviewer and movie.
 
-        Each predicted rating is returned both as the mean and as the median, without probabilities of rating
+        The mean and the median of a prediction are the same number; there are no probabilities of rating
         levels.
         """
         ratings = self.rate_pairs(self.reviewer_vectors[reviewer_rows], self.movie_vectors[movie_rows])
@@ -159,8 +159,8 @@ class SeedFinal(_SeedModel):
 def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     """Trains a Keras network, and returns the trained weights as arrays.
 
-    The first array holds the embeddings of reviewers, and the second array the embeddings of movies. The
-    other arrays hold the weights of the layers.
+    The first returned array holds the embeddings of reviewers, and the second returned array the embeddings
+    of movies. The other returned arrays hold the weights of the layers.
     """
     start_tensorflow()
     import keras

@@ -1,4 +1,4 @@
-"""Compares two indexes, or two builds of an index, so that users can judge a new index before they use it."""
+"""Compares two indexes, or two builds of one index, so that users can judge a new index before its use."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _quality(engine: Engine) -> dict[str, float]:
 
 
 def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Returns the old and the new value of each number, the change, and the change divided by the old."""
+    """Returns, for each number, the old value, the new value, the change, and the relative change."""
     found = {}
     for name in dict.fromkeys((*old, *new)):
         one, other = old.get(name), new.get(name)

@@ -130,7 +130,7 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
 
 def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
-    """Makes each reviewer's top list, int64 [num_reviewers, _K], of `numbers` of movies, padded with -1."""
+    """Makes top lists of movie numbers from `numbers`, int64 [num_reviewers, _K], padded with -1."""
     lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
     if len(reviewer_rows):
         columns = engine.list_columns(reviewer_rows, _K)
