@@ -84,7 +84,7 @@ class NeighbourTable:
         Returns:
             Pairs of reviewer and neighbour, int64 [num_pairs], ascending, each as the number `place *
             num_movies + movie_row`; and for each array in `amounts`, the sum of each pair, float64
-            [num_pairs]. The sum of a pair that is not returned is 0.
+            [num_pairs]. A pair of reviewer and neighbour that is not returned has the sum 0.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
@@ -114,7 +114,8 @@ class NeighbourTable:
         a movie twice.
 
         Returns:
-            float64 [len(movie_rows), len(found.lengths)]; 0 for movies that are not neighbours.
+            float64 [len(movie_rows), len(found.lengths)]; an entry is 0 if `movie_rows[i]` is not a neighbour
+            of the j-th movie.
         """
         # Marking `movie_rows` in an array of all movies is faster than searching for each neighbour in
         # `movie_rows`.
@@ -195,7 +196,7 @@ class MovieSums(NamedTuple):
     """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers of given movies, or of a slice of all movies: float64 [num]."""
+        """Returns the vector's numbers of given movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -241,7 +242,8 @@ def _added_up(
     """Sums the entries of each array in `given` that belong to the same number in `found`.
 
     Each array in `given` has one entry for each number in `found`; all numbers in `found` must be below
-    `num_keys`. The function returns the distinct numbers, ascending, and the sums of each array.
+    `num_keys`. The function returns the distinct numbers of `found`, ascending, and the sums of each array in
+    `given`.
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:

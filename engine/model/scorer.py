@@ -320,7 +320,7 @@ class Model:
 
         The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
         array `stars`, float64 [num], says by how many stars the reviewer rated each movie's neighbours above
-        expectation. If `stars` is None, the number is 0 for every movie.
+        expectation. If `stars` is None, all movies count as having 0 stars above expectation.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -341,7 +341,7 @@ class Model:
     def log_like(self, probabilities: Floats) -> Floats:
         """Returns the term that the chance of a like adds to a score, before the weight: float32 [num].
 
-        The term is `log(chance)`; for a chance below one half, `blend.doubt * log(2 * chance)` is added.
+        The term is `log(chance)`; if the chance is below one half, `blend.doubt * log(2 * chance)` is added.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)

@@ -65,7 +65,7 @@ class Conditions:
 
         The argument `num_open` is the number of unseen movies that meet all conditions except `min_rating`.
         The argument `best_rating` is the highest predicted rating of the `num_open` movies, or None if
-        unknown.
+        `min_rating` is not given.
         """
         if self.why_empty is not None:
             return self.why_empty

@@ -1,10 +1,11 @@
 """Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
 The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review of a
-reviewer adds a term to the movie's relevance, and the term depends mostly on the reviewed movie. So a number
-for each reviewed movie is computed once, and one pass over all reviews then adds up the relevance to every
-reviewer. Ratings are predicted for the reviewers of highest relevance first. The chance of a like can only
-lower a score; so the search ends once the relevance to every remaining reviewer is below the k-th best score.
+reviewer adds a number to the movie's relevance, and the number depends mostly on which movie was reviewed. So
+one number for each reviewed movie is computed first, and one pass over all reviews then adds up the relevance
+to every reviewer. Ratings are predicted for the reviewers of highest relevance first. The chance of a like
+can only lower a score; so the search ends once the relevance to every remaining reviewer is below the k-th
+best score.
 """
 
 from __future__ import annotations

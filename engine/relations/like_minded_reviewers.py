@@ -66,9 +66,9 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
     head, and the cosine of the vectors of their histories. The vector of a history has two numbers for each
     movie. For a reviewed movie, the first number is 1, and the second number is the rating minus the expected
-    rating, in stars. For a movie that the reviewer has not reviewed, both numbers are zero. Both numbers of a
-    movie are multiplied by `log(number of all reviewers / number of the movie's reviewers)`, so that a movie
-    with few reviewers counts more.
+    rating, in stars. For a movie that the reviewer has not reviewed, both numbers in the vector of a history
+    are zero. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
+    reviewers)`, so that a movie with few reviewers counts more.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))

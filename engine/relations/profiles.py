@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMovie]) -> MovieProfile:
     """Describes a movie by its card and its reviews; an unknown id raises an UnknownIdError.
 
-    The argument `similar` holds the similar movies that become part of the profile.
+    The argument `similar` holds the movies to list in the profile as similar.
     """
     row = index.movie_row(movie_id)
     histories = index.model.histories
@@ -44,7 +44,7 @@ def reviewer_profile(
 ) -> ReviewerProfile:
     """Describes a reviewer and the `most` latest reviews; an unknown id raises an UnknownIdError.
 
-    The argument `similar` holds the similar reviewers who become part of the profile.
+    The argument `similar` holds the reviewers to list in the profile as similar.
     """
     if not index.knows_reviewer(reviewer_id):
         index.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.

@@ -1,9 +1,9 @@
 """Makes the top lists of many reviewers in one call, from candidates or from all movies.
 
 Predicting ratings takes most of the time of scoring, and the predicted rating can only lower a movie's score.
-So ratings are predicted for the movies of highest relevance first. The predictions end once no other movie's
-relevance reaches the k-th best full score (threshold algorithm of Fagin, Lotem & Naor 2003). The top lists
-equal the lists from predicting the rating of every candidate.
+So ratings are predicted for the movies of highest relevance first. No more ratings are predicted once the
+relevance of every other movie is below the k-th best full score (threshold algorithm of Fagin, Lotem & Naor
+2003). The top lists equal the lists from predicting the rating of every candidate.
 """
 
 from __future__ import annotations

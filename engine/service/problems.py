@@ -50,7 +50,7 @@ REFUSALS = (
     RequestValidationError,
     HTTPException,
 )
-"""The errors that refuse a request on purpose; any other error is a fault in the service."""
+"""The errors by which requests are refused on purpose; any other error is a fault in the service."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Response:

@@ -29,8 +29,8 @@ def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: Li
     """Makes one page of a top list; counts short pages and pages of popular movies in the metrics.
 
     The argument `make` is a function that makes a top list of a given length with given options. No movie is
-    on two pages. A page is normally a segment of a longer list. If the options ask for diversity or novelty,
-    a page is a new list without the movies of the previous pages.
+    on two pages of a top list. Normally, a page is a segment of a longer list. If the options ask for
+    diversity or novelty, a page is a new list without the movies of the previous pages.
     """
     options = asked.options()
     if asked.offset and (asked.diversity or asked.novelty):

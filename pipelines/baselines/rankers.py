@@ -20,7 +20,7 @@ KNN_SHRINKAGE = 3.0
 few reviews."""
 KNN_NEIGHBOURS = 500
 """The largest number of similar movies (neighbours) that are kept for each movie; in a large catalogue, more
-would take too much memory."""
+neighbours would take too much memory."""
 EASE_REGULARISATION = 200.0
 """The L2 penalty on the weights of the model EASE; the paper about EASE calls the penalty lambda."""
 EASE_MAX_MOVIES = 15_000

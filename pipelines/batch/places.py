@@ -74,7 +74,7 @@ class Folder:
         return self._directory / f".{name}.{os.getpid()}"
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Renames a complete file to `name`, and flushes the folder to disk."""
+        """Gives a complete file the name `name`, and flushes the folder to disk."""
         unfinished.replace(self._directory / name)
         flush(self._directory)
 

@@ -60,11 +60,11 @@ def recommend_all(
 ) -> dict[str, Any]:
     """Writes a list of the k best movies for each reviewer, or for each given reviewer, to files.
 
-    A call with the arguments of a killed run resumes the run. If the index was built again after the killed
-    run, all lists are made anew. The files have the columns reviewer_id, rank, movie_id, title, score,
-    relevance, predicted_rating and like_probability. Lists are in the order of the reviewers. Each list
-    equals the list that `Engine.recommend` returns, and holds fewer than k movies only if the options allow
-    fewer than k movies.
+    If a run is killed, another call with the same arguments resumes the run. If the index was built again
+    after the killed run, all lists are made anew. The files have the columns reviewer_id, rank, movie_id,
+    title, score, relevance, predicted_rating and like_probability. Lists are in the order of the reviewers.
+    Each list equals the list that `Engine.recommend` returns, and holds fewer than k movies only if the
+    options allow fewer than k movies.
 
     Args:
         index: the directory of the index.

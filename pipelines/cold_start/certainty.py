@@ -54,11 +54,11 @@ def vectors_as_if_cold(
 
 
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
-    """Computes a matrix from which the standard error of a cold movie's relevance follows, for each reviewer.
+    """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    The product of a reviewer's vector, with a 1 at the end, and the returned matrix is a vector; its length
-    is the standard error. The standard error is the root mean square of the errors of relevance over movies
-    with reviews, if their vectors are predicted from metadata.
+    The product of a reviewer's vector, with a 1 at the end, and the returned matrix is a vector, whose length
+    is the standard error of a cold movie's relevance. The standard error is the root mean square of the
+    errors of relevance over movies with reviews, if their vectors are predicted from metadata.
 
     Args:
         model: the trained model.

@@ -103,8 +103,8 @@ def insert_reviews(
         new_times: the times of the new reviews in unix seconds, int [num_new].
 
     Returns:
-        The histories with old and new reviews, and the time of each review in these histories, int64 [num_old
-            + num_new].
+        The histories with old and new reviews, and the time of each old and new review in the order of the
+        histories, int64 [num_old + num_new].
     """
     owners = np.concatenate([histories.places, reviewer_rows])
     all_times = np.concatenate([times, new_times]).astype(np.int64)

@@ -35,8 +35,7 @@ _NUM_NEIGHBOURS = 50
 """The largest number of neighbours of a cold movie; also, the largest number of movies that have one cold
 movie as a neighbour."""
 _SAMPLED_REVIEWERS = 200
-"""The number of reviewers for whom `_doubted` computes by how much the relevance of cold movies is lowered.
-"""
+"""The number of reviewers for whom `_doubted` computes by how much cold movies' relevance is lowered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,8 @@ class ColdStart:
     mapping: ColdMapping
     slopes: dict[str, float]
     """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
-    estimate their weight in the table. The table of rating neighbours is left out, because a cold movie's
-    vectors in the rating head hold the same information."""
+    estimate their weight in the table. Cold movies get no rating neighbours, because a cold movie's vectors
+    in the rating head hold the same information."""
     errors: Floats | None = None
     """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
     result."""
@@ -220,8 +219,8 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 
     Returns:
         The copy of the model, and the smallest deduction (`weight` standard errors) for a sample of
-        reviewers. The copy deducts only what exceeds the smallest deduction, so the caller must subtract the
-        smallest deduction from the biases of the cold movies.
+        reviewers. The copy lowers a relevance only by the reviewer's deduction minus the smallest deduction;
+        the caller must subtract the smallest deduction from the biases of the cold movies.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)
@@ -233,7 +232,7 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 
 
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
-    """Estimates by how much to change the predicted biases of movies, given their numbers of reviews.
+    """Estimates the difference between the true and the predicted biases of movies from review counts.
 
     A movie with few reviews has a lower bias than metadata predicts. For known movies, the difference between
     the bias and the predicted bias, in `mapped`, is fitted as a linear function of `log(1 + number of
@@ -252,7 +251,7 @@ def write_cold(
 ) -> None:
     """Writes to an index which movies are cold, and the parameters that predict vectors of cold movies.
 
-    Arrays hold the mapping from words to vectors. The section `cold` of the manifest holds
+    Arrays of the index hold the mapping from words to vectors. The section `cold` of the manifest holds
     `ColdStart.slopes`, and the number that `_doubted` returned.
     """
     is_cold = np.zeros(model.num_movies, dtype=bool)

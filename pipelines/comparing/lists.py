@@ -76,11 +76,11 @@ def compare_lists(
 
 
 def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
-    """Finds the movies that became more popular or less popular, the largest changes first.
+    """Finds the movies that became more or less popular, largest change of popularity first.
 
     A movie's popularity is its share of the popularity of all movies. A movie is returned only if its rank
-    changed in the direction of its popularity. A movie that an index does not hold has the popularity 0 and
-    the last rank.
+    rose with its popularity, or fell with its popularity. A movie that an index does not hold has the
+    popularity 0 and the last rank.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
