@@ -34,7 +34,8 @@ NAMEABLE = (*REVIEW_COLUMNS, *DESCRIBING)
 """The columns of reviews and movies for which a user may give the name in the file with the option
 --columns."""
 _NO_HEADER = ("reviewer", "movie", "rating", "time")
-"""The usual columns of a review file without a header line, in the order of MovieLens' files."""
+"""The columns that a review file without a header line is assumed to have, in the order of MovieLens'
+files."""
 _NUMBERED = "column {}"
 """The template for the name of a column in a file without a header line, such as "column 1"."""
 _LONGEST_SHOWN = 40
@@ -42,7 +43,8 @@ _LONGEST_SHOWN = 40
 _MOST_SHOWN = 20
 """The largest number of column names that a message lists."""
 _MOST_LEVELS = 101
-"""The largest number of different values that a column of ratings may have: whole numbers from 0 to 100."""
+"""The largest number of different values that a column of ratings may have; 101 allows the whole numbers from
+0 to 100."""
 _ASIN = re.compile(r"B0[0-9A-Z]{8}|[0-9]{9}[0-9X]")
 """Matches the id of a product at Amazon, which may be an ISBN."""
 _AMAZON_REVIEWER = re.compile(r"A[0-9A-Z]{9,}")
@@ -56,10 +58,10 @@ class Columns:
     path: Path
     """The path of the file whose columns are described."""
     names: tuple[str, ...]
-    """The names of the columns in the file, in file order, and then the names of columns that folders give,
-    such as `year` in a folder `year=2024`."""
+    """The names of the file's columns in file order, followed by the names of columns that come from folder
+    names, such as `year` from a folder `year=2024`."""
     num_own: int
-    """The number of columns that are in the file itself, without columns that folders give."""
+    """The number of columns that are in the file itself, without columns that come from folder names."""
     places: Mapping[str, int] = field(default_factory=dict)
     """Maps each column that was found, such as "reviewer", to a position in `names`, counted from 0."""
     sample: Sequence[Sequence[str | None]] = ()
@@ -82,9 +84,10 @@ class Columns:
 
 
 def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
-    """Returns the column names and the first records of a file, before any column is given a meaning.
+    """Returns the names of a file's columns and the file's first records; no column is recognised yet.
 
-    The first records of a Parquet file are left out, because few messages need the records.
+    For a Parquet file, no records are returned; `review_columns` reads records if no column of ratings is
+    found.
 
     Raises:
         SourceError: the file is a damaged Parquet file.
@@ -107,7 +110,7 @@ def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
 
 
 def review_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
-    """Finds the columns of a review file; `given` maps columns to the names that the user gave.
+    """Finds the columns of a review file; `given` maps columns to the names that --columns gives.
 
     Raises:
         SourceError: the column of the reviewers or the column of the movies was not found.
@@ -138,7 +141,7 @@ def log_places(names: Sequence[str], given: Mapping[str, str]) -> dict[str, int]
 
 
 def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Mapping[str, str]) -> Columns:
-    """Finds the columns of a movie file; `given` maps columns to the names that the user gave.
+    """Finds the columns of a movie file; `given` maps columns to the names that --columns gives.
 
     Raises:
         SourceError: the column of the movies' ids was not found.
@@ -155,11 +158,11 @@ def movie_columns(database: duckdb.DuckDBPyConnection, source: Source, given: Ma
 def _with_partition(
     found: Columns, places: Mapping[str, int], given: Mapping[str, str], known: Mapping[str, Sequence[str]]
 ) -> dict[str, int]:
-    """Adds the columns that the folders of a file give, such as `year` in a folder `year=2024`, to `places`.
+    """Adds columns that come from folder names, such as `year` from `year=2024`, to the columns `places`.
 
-    If both the file and a folder have a column, the column in the file is used. But if `given` names a column
-    that only a folder has, the folder's column is used. `known` maps each column that may be found to the
-    column's usual names.
+    If a column is both in the file and in a folder name, the column in the file is used. If the user named a
+    column that only a folder name gives, the folder's column is used. `known` maps each column that is
+    searched for, such as "year", to the column's usual names.
     """
     names = found.names[found.num_own :]
     of_folders = match_columns(names, given, known) if names else {}
@@ -242,8 +245,8 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
     """Returns the position of each column of a review file that has no header line.
 
     The usual order of columns is reviewer, movie, rating, time. In a file whose first column holds Amazon's
-    movie ids, the order is movie, reviewer, rating, time. No order is assumed if `given` names a column after
-    the fourth column.
+    movie ids, the order is movie, reviewer, rating, time. If the user named a column after the file's fourth
+    column, no order is assumed.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):
@@ -288,7 +291,7 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 
 
 def _maybe_rating(columns: Columns) -> str:
-    """Returns a question for a message, such as whether the first unused column of numbers holds ratings."""
+    """Returns the question, for a message, whether the first unused column of numbers holds ratings."""
     for name in columns.ignored:
         place = columns.names.index(name)
         values = [value for record in columns.sample if (value := (record[place] or "").strip())]
@@ -301,7 +304,7 @@ def _maybe_rating(columns: Columns) -> str:
 
 
 def _column_meant(column: str, wanted: str) -> str:
-    """Returns a suggestion for an error message, namely the known column that the user may have meant."""
+    """Returns a hint for an error message: the known column that the user may have meant."""
     if wanted in NAMEABLE:
         return f" (did you mean {wanted}={column}?)"
     for known, names in (*REVIEW_COLUMNS.items(), *MOVIE_COLUMNS.items()):

@@ -45,8 +45,8 @@ class Line(NamedTuple):
 def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | None) -> Source:
     """Returns a copy of `source` that also holds the delimiter, the header and the sample of a table.
 
-    `lines` holds the first lines of the file that are not blank. `has_header` tells whether the first line is
-    a header; if `has_header` is None, the function decides by the content of the lines.
+    `lines` holds the first lines of the file, without blank lines. `has_header` tells whether the first line
+    is a header; if `has_header` is None, the function decides by the content of the lines.
 
     Raises:
         SourceError: no delimiter is found.
@@ -114,7 +114,8 @@ def _header(lines: Sequence[Line], delimiter: str) -> tuple[list[str], int]:
 def _usual_number_of_fields(lines: Sequence[Line], delimiter: str, *, quoted: bool) -> int:
     """Returns the most frequent number of fields in the first lines of a table; 0 if no line is counted.
 
-    A line with an odd number of quotes is not counted, because the last field may continue on the next line.
+    A line with an odd number of quotes is not counted, because the line's last field may continue on the next
+    line.
     """
     texts = [line.text.removesuffix(delimiter) for line in lines[:NUM_SAMPLED]]
     closed = [text for text in texts if not quoted or text.count('"') % 2 == 0]
@@ -164,7 +165,7 @@ def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
 
 
 def _delimiter_without_header(first: str) -> str | None:
-    """Returns the delimiter of a MovieLens file without a header line, or None for other first lines.
+    """Returns the delimiter if `first` is a line of a MovieLens file without a header line, or else None.
 
     MovieLens' files without a header line are u.data, ratings.dat, movies.dat and u.item.
     """

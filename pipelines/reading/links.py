@@ -1,4 +1,4 @@
-"""Finds the links in the HTML of movies' metadata field `details`, in several processes for many movies."""
+"""Finds the links in the HTML of movies' field `details`; several processes share the work on many movies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 _BATCH = 20_000
 """The number of movies whose field `details` is in memory at the same time."""
 _LONGEST_HTML = 100_000
-"""The largest number of characters of a text in which links are searched; the rest of the text is ignored."""
+"""The number of characters at the start of a text in which links are searched; the rest of the text is
+ignored."""
 _MOST_LINKS = 1_000
 """The largest number of links that are read from a text; `links_of_addresses` in `cleaning.sql` has the same
 limit."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
-"""The prefixes of addresses that lead to no other page; links to these addresses are left out."""
+"""The beginnings of addresses that lead to no other page; links that begin in one of these ways are left
+out."""
 
 
 def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
@@ -66,7 +68,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields the HTML in a text: all strings with "<" in a JSON object, or else the text itself."""
+    """Yields the HTML in a text: each string with "<" in a JSON object; all of any other text."""
     if not details.lstrip().startswith("{"):
         yield details
         return

@@ -43,8 +43,8 @@ _AMAZON_FIELDS = (
     *("categories", "main_category", "store", "salesRank", "details"),
     *("also_buy", "also_view", "bought_together", "related"),
 )
-"""The fields of Amazon's JSON metadata that are always read, although the option --columns cannot name
-them."""
+"""The fields of Amazon's JSON metadata that are always read, in addition to the fields that --columns can
+name."""
 
 
 def stage_metadata(
@@ -66,7 +66,7 @@ def stage_metadata(
         database: a database with the empty staging tables and without an open transaction.
         sources: the metadata files.
         config: the settings of reading.
-        describe_all: whether `staged_metadata` gets the lines about all movies.
+        describe_all: whether `staged_metadata` also gets the lines about movies without reviews.
         on_read: a function that is called with the numbers of bytes and lines read since the previous call.
         runner: the runner that reads several files, perhaps in workers.
 
@@ -94,10 +94,10 @@ def stage_metadata(
 
 
 def stage_in_worker(settings: tuple[IngestConfig, bytes | None], files: Sequence[FileToStage]) -> Staged:
-    """Reads metadata files in a worker, and returns the rows of the staging tables.
+    """Reads metadata files in a worker, and returns the rows of the worker's staging tables.
 
-    `settings` holds the configuration, and a Parquet file with the table of movies whose lines are wanted, or
-    None for the lines about all movies.
+    `settings` holds the configuration, and the movies whose lines are wanted as a Parquet file; without a
+    file, the lines about all movies are wanted.
     """
     config, reviewed = settings
 
@@ -118,7 +118,7 @@ def _stage_files(
     *,
     describe_all: bool,
 ) -> list[int]:
-    """Appends the lines of files to the staging tables; returns the numbers of files that ended too early."""
+    """Appends the lines of files to the staging tables; returns the file numbers of the truncated files."""
     truncated = []
     for file, source, _ in files:
         with scratch_folder(database) as folder, on_disk(source, folder) as whole:
@@ -152,7 +152,7 @@ def _stage_lines(
     counted: bool = True,
 ) -> None:
     def stage(lines: Lines) -> tuple[list[str], list[int]]:
-        """Stages the lines that are JSON; returns the texts and the numbers of all lines that are not."""
+        """Stages the lines that are JSON; returns the texts and line numbers of all other lines."""
         if not len(lines.numbers):
             return [], []
         with file_of(lines, folder) as written:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 _TYPE_ENDINGS = re.compile(r":(token|float|token_seq|float_seq|string|int|integer|long|double|boolean|date)$")
-"""Matches a type behind the name of a column, as some programs write, such as `user_id:token` in RecBole's
-files."""
+"""Matches a type that some programs append to the name of a column, such as `:token` in RecBole's
+`user_id:token`."""
 _MOST_DEPTH = 4
 """The largest number of keys on the path to a field of a JSON object."""
 _MOST_FIELDS = 1000
@@ -72,8 +72,8 @@ REVIEW_COLUMNS: Mapping[str, Sequence[str]] = {
         *("customername", "displayname"),
     ),
 }
-"""Maps each column of a review to the names of the column in files, best name first, in the form that
-`plain_name` returns."""
+"""Maps each column of a review to the names that files give the column, preferred names first, in the form
+that `plain_name` returns."""
 
 MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "movie": (*_MOVIE.split(), "id", *_MOVIE_NOUN.split()),
@@ -94,8 +94,8 @@ MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "date": ("date", "releasedate", "publicationdate", "publisheddate"),
     "links": ("links", "link", "url", "movielink", "imdburl", "producturl", "website"),
 }
-"""Maps each column of a movie to the names of the column in files, best name first, in the form that
-`plain_name` returns."""
+"""Maps each column of a movie to the names that files give the column, preferred names first, in the form
+that `plain_name` returns."""
 
 _OF_THE_REVIEW = {
     *("name", "description", "tags", "class", "label", "store", "author", "authors", "artist", "director"),
@@ -123,8 +123,8 @@ LOG_COLUMNS: Mapping[str, Sequence[str]] = {
         if column != "movie"
     },
 }
-"""Maps each column that a review file may hold to the names of the column in files; a review file may also
-hold columns that describe movies."""
+"""Maps each column of reviews or of movies that a review file may hold to the names that files give the
+column."""
 
 DESCRIBING = tuple(column for column in MOVIE_COLUMNS if column != "movie")
 """The columns that describe a movie, in the order of the list `movie_fields` in the table
@@ -148,8 +148,8 @@ def match_columns(
     """Finds columns among the column names of a file; returns the position, from 0, of each found column.
 
     `known` maps each column to the usual names of the column, as `REVIEW_COLUMNS` does. `given` maps columns
-    to names; if the file has a given name, the usual names of the column are not tried. A column whose given
-    name is empty is left out.
+    to names that the user gave; if the file has the given name, the column's usual names are not tried. If
+    the given name of a column is empty, the column is left out of the result.
     """
     chosen = {column: place_of(given[column], names) for column in known if column in given}
     found = {column: place for column, place in chosen.items() if place is not None}

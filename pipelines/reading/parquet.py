@@ -1,4 +1,4 @@
-"""Opens Parquet files, and converts the typed columns of Parquet files to texts like those of CSV files."""
+"""Opens Parquet files, and converts values of every type to text, as a CSV file would hold the values."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def text_relation(
     *,
     numbered: bool = True,
 ) -> duckdb.DuckDBPyRelation:
-    """Returns the rows of a Parquet file as columns of text, after a column of line numbers counted from 1.
+    """Returns the rows of a Parquet file as columns of text; the first column holds line numbers from 1.
 
     `places` maps each column that was found, such as "reviewer", to the position of a column in the file.
     `wanted` maps each column of the result, such as "reviewer", to the name that the result gives the column.
@@ -125,7 +125,7 @@ def _text_expression(column: str, name: str, kind: DuckDBPyType, path: Path) -> 
 
 @contextmanager
 def parquet_errors(path: Path) -> Iterator[None]:
-    """Turns errors of DuckDB into SourceError, except errors about full memory or a full disk."""
+    """Turns errors of DuckDB into SourceError, except errors about a lack of memory or of disk space."""
     import duckdb
 
     try:

@@ -26,8 +26,8 @@ _RECORD_END = "\x1e"
 """ASCII's record separator, which `Records` puts between records, because a record may contain line
 breaks."""
 _SEPARATORS = ("\0", _RECORD_END, _FIELD_END)
-"""The characters that are replaced in the text of files, because the text would be divided at these
-characters."""
+"""The characters that divide records and fields in the text of `Records`; if a file contains one of these
+characters, a replacement character takes its place."""
 _MOST_LINES = 1_000
 """The largest number of lines of a record; a quote that stays open for more lines does not enclose a
 field."""
@@ -103,7 +103,7 @@ class RecordReader:
         yield from found
 
     def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
-        """Yields the lines of a block without quotes as records, which a SQL statement splits into fields."""
+        """Yields the records of a block without quotes: each line is one record of unsplit fields."""
         text = text.removesuffix("\n")
         numbers = None
         if blank:
@@ -117,8 +117,8 @@ class RecordReader:
         """Splits whole lines into records.
 
         Returns the records, the line number at which the unsplit rest of the text begins, and the unsplit
-        rest, which must be split again together with the lines that follow. If `more` is false, no lines
-        follow, and the unsplit rest is empty.
+        rest. The caller must split the unsplit rest again, together with the lines that follow. If `more` is
+        false, no lines follow, and the unsplit rest is empty.
         """
         lines = io.StringIO(text, newline="\n").readlines()
         if not lines:
@@ -137,7 +137,7 @@ class RecordReader:
     def _split_fast(self, lines: list[str]) -> tuple[list[int], list[str]]:
         """Splits lines with Python's CSV reader; stops before the first record that may be split wrongly.
 
-        The first returned list holds the position in `lines` of each record's first line, and at the end the
+        The first returned list holds the position in `lines` of each record's first line, followed by the
         position after the last record. The second returned list holds the records, without enclosing quotes.
         """
         rows: list[list[str]] = []
@@ -199,7 +199,7 @@ class RecordReader:
         self.num_continued += sum(1 for line in continued if line.strip(BLANKS))
 
     def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
-        """Reads one record, whose first line has a quote that may enclose no field.
+        """Reads one record; quotes in the record's first line may be ordinary characters of unquoted fields.
 
         Returns the fields, and the position in `lines` after the record. Returns None if the record may
         continue in text that was not read yet.
@@ -230,7 +230,7 @@ class RecordReader:
         return self._alone(lines[start]), start + 1
 
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
-        """Tells whether several lines may be one record, because no line inside looks like a record itself.
+        """Tells whether several lines may be one record: no line inside a record may look like a record.
 
         The last line may look like a record if the first line does not, because the last line of a quoted
         field often looks like a record by chance.
@@ -274,7 +274,7 @@ class RecordReader:
         )
 
     def _right(self, fields: list[str]) -> list[str] | None:
-        """Drops one surplus empty field at the end; returns None if the number of fields is wrong."""
+        """Drops one surplus empty field at a record's end; returns None if the number of fields is wrong."""
         surplus = len(fields) - self.source.num_fields
         if surplus == 1 and not fields[-1].strip():
             return fields[:-1]
@@ -282,7 +282,7 @@ class RecordReader:
 
 
 def split_line(line: str, delimiter: str, *, quoted: bool = True) -> list[str]:
-    """Splits a line into fields; if the quotes in the line are faulty, quotes are ordinary characters."""
+    """Splits a line into fields; if the quotes in the line are faulty, quotes become part of the fields."""
     if quoted and '"' in line and len(delimiter) == 1:
         for escape in (None, "\\") if '\\"' in line else (None,):
             try:

@@ -42,15 +42,15 @@ _AMAZON_FIELDS = {
 }
 """The fields of Amazon's JSON reviews; a file that uses no other fields is read by a faster SQL statement."""
 _MEMORY_PER_BYTE = 20
-"""The number of bytes of memory that are allowed for each byte of a block of Amazon's reviews; the measured
-need is at most 6 bytes."""
+"""The number of bytes of memory that are planned for each byte of a block of Amazon's reviews; in
+measurements, at most 6 bytes were needed."""
 _WITH_DECIMAL_IDS = """
     select distinct file from staged_reviews
     where reason is null and (ends_with(reviewer_id, '.0') or ends_with(movie_id, '.0'))
 """
 _DOUBTFUL_AT_ONCE = 5_000
-"""The number of lines that a thread collects before the slower SQL statement reads the lines; the slower SQL
-statement reads the lines that the fast SQL statement cannot read."""
+"""The number of lines in one call of the slower SQL statement, which reads the lines that the fast SQL
+statement cannot read."""
 
 
 def stage_reviews(
@@ -106,7 +106,7 @@ def stage_reviews(
 
 
 def stage_in_worker(settings: tuple[IngestConfig, Mapping[str, Any]], files: Sequence[FileToStage]) -> Staged:
-    """Reads review files in a worker, and returns the rows of the staging table.
+    """Reads review files in a worker, and returns the rows of the worker's staging table.
 
     `settings` holds the configuration, and the parameters that the SQL statements for all files have in
     common.
@@ -127,7 +127,7 @@ def _stage_files(
     parameters: Mapping[str, Any],
     on_read: Callable[[int, int], object] | None,
 ) -> list[int]:
-    """Appends the rows of files to the staging tables; returns the numbers of files that ended too early."""
+    """Appends the rows of files to the staging tables; returns the file numbers of the truncated files."""
     truncated = []
     for number, source, columns in files:
         if source.layout == "journal":
@@ -170,7 +170,7 @@ def _stage_file(
 
 
 def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
-    """Appends the reviews of a journal to the staging table, from a file of JSON lines by `read_journal`."""
+    """Appends the reviews of a feedback journal, which `read_journal` wrote as JSON lines, to the table."""
     run(database, "staging/journal_lines", path=literal_path(source.file))
     run(database, "staging/stage_journal", file=file)
     implicit = "select $1, line, kind from journal_lines where kind is not null"
@@ -183,9 +183,9 @@ def stage_json_reviews(
 ) -> None:
     """Appends each JSON line that is not blank to `staged_reviews`, with a reason if the line is unusable.
 
-    Each block is written as a file to `folder`, because DuckDB reads files quickly. The caller must have
-    called `add_functions` with the database. The dictionary `parameters` has the entries file, time_pattern,
-    with_text and min_text_length.
+    Each block is written as a file to `folder`, because DuckDB reads JSON faster from a file than from a
+    parameter. The caller must have called `add_functions` with the database. The dictionary `parameters` has
+    the entries file, time_pattern, with_text and min_text_length.
     """
     texts: list[str] = []
     numbers: list[int] = []

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 _RARE = 0.03
-"""The share of a column's values up to which exceptions are ignored when the kinds of characters in the
-column's values are described."""
+"""When the kinds of characters in a column are described, a kind that occurs in at most this share of the
+values is ignored."""
 _MOST_LOOKED_AT = 100
 """The number of first characters of a value whose kinds (digits, letters and so on) are looked at."""
 

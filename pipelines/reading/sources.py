@@ -21,7 +21,7 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, PLAIN, TextForm, TextStream
 
 _HEAD_SIZE = 1 << 20
-"""The number of bytes from the start of a file in which the first lines are searched."""
+"""The number of bytes that are read from the start of a file to find the file's first lines."""
 _NUM_HEAD_LINES = 25
 """The number of lines from the start of a file by which the file's format is recognised."""
 _SAMPLED_SIZE = 1 << 18
@@ -54,7 +54,7 @@ class Source:
     header_line: int = 0
     """The number of the last line of the header, counted from 1; 0 for a file without a header."""
     num_header_lines: int = 0
-    """The number of lines up to the end of the header, without blank lines."""
+    """The number of lines up to the end of the header; blank lines are not counted."""
     num_fields: int = 0
     """The number of fields in each record of a delimited file."""
     partition: Partition = ()
@@ -87,8 +87,8 @@ def inspect_inputs(
 ) -> tuple[list[Source], list[Source]]:
     """Recognises the format of each input, and copies inputs that can be read only once to `folder`.
 
-    The beginning of a remote file is read, and removed again if `head` is 0. If `head` is not 0, at least
-    `head` bytes are read and kept.
+    Of a remote file, at least `head` bytes from the start are read and kept. If `head` is 0, the bytes that
+    were read to recognise the format are removed again.
 
     Raises:
         SourceError: an input cannot be read, or the format of an input is unknown.
@@ -177,7 +177,7 @@ def _head(path: Path, file: Path, form: TextForm) -> tuple[str, bool]:
     """Returns the first lines of a file, and whether the returned lines are the whole file.
 
     Raises:
-        SourceError: the file cannot be read, or ends too early in the first line.
+        SourceError: the file cannot be read; compressed data end too early, within the first line.
     """
     stream = TextStream(path, file=file, form=form, piece_size=_HEAD_SIZE)
     data, whole = b"", True

@@ -1,4 +1,4 @@
-"""Inserts the blocks of a file into staging tables by several threads: all blocks or none."""
+"""Inserts the blocks of a file into staging tables by several threads; an error undoes all inserts."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _UNPACKED = {"gzip": 5.0, "zip": 5.0, "bzip2": 7.0, "xz": 7.0, "parquet": 8.0, "
 compression."""
 _STAGED = {"json": 0.25, "delimited": 1.0, "parquet": 1.0}
 """The approximate size of a file's rows in the database, as a multiple of the file's decompressed size, for
-each layout; the number for JSON is small, because the database does not keep the texts of reviews."""
+each layout; JSON takes less space, because the database does not keep the texts of reviews."""
 MEMORY_PER_BYTE = 75
-"""The number of bytes of memory that are allowed for each byte of a block; cleaning a block of metadata takes
-at most half as much memory."""
+"""The number of bytes of memory that are planned for each byte of a block; cleaning a block of metadata takes
+at most half of the planned memory."""
 _SMALLEST_BLOCK = 1 << 20
 """The least size of a block in bytes, even if the memory limit is small."""
 
@@ -62,7 +62,7 @@ def open_blocks(
 ) -> BlockReader | DocumentReader:
     """Returns a reader of the blocks of a file, with blocks as large as the memory limit allows.
 
-    `memory_per_byte` is the number of bytes of memory that are allowed for each byte of a block.
+    `memory_per_byte` is the number of bytes of memory that are planned for each byte of a block.
     """
     block_size = block_size_for(config, memory_per_byte)
     if source.framing:
@@ -88,7 +88,7 @@ def check_read(
     config: IngestConfig,
     num_continued: int,
 ) -> None:
-    """Checks that every record of a file became one row of a staging table, and that no data are missing.
+    """Checks that every record of a file became one row of a staging table, and that no data were cut off.
 
     The rows of the file are the rows of the staging table `table` whose column `file` equals the argument
     `file`. `num_continued` is the number of lines that continue a record which began on an earlier line.
@@ -127,9 +127,9 @@ def stage_blocks(
 ) -> None:
     """Inserts items, such as the blocks of a file, into staging tables by several threads, in no fixed order.
 
-    DuckDB inserts a block in one thread, so that several threads insert blocks through separate cursors with
-    separate transactions. All transactions are committed after the last item, and no transaction is committed
-    after an error. Another thread reads a few items ahead from `items`.
+    DuckDB inserts one block in a single thread; therefore, several threads insert blocks at the same time,
+    each with a cursor and a transaction of its own. All transactions are committed after the last item, and
+    no transaction is committed after an error. Another thread reads a few items ahead from `items`.
 
     Args:
         database: a database without an open transaction, with the functions that `add_functions` adds.
@@ -229,7 +229,7 @@ def read_whole_ids(
 
 @contextmanager
 def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
-    """Makes a temporary folder beside the database file, which is deleted when the `with` statement ends.
+    """Makes a temporary folder beside the database file; deletes the folder when the `with` statement ends.
 
     Raises:
         DataError: no file can be written beside the database file.
@@ -245,8 +245,8 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     """Returns DuckDB's memory limit for reading files, such as "500000KB", at most `config.memory_limit`.
 
-    The memory limit is proportional to the sizes of the files, so that memory is left to other programs;
-    DuckDB would fill a higher limit with written pages, which are seldom needed again.
+    The memory limit grows with the sizes of the files; with a higher limit, DuckDB would keep pages that are
+    seldom read again in memory that other programs may need.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import duckdb
 
 _BYTES_A_CALL = 64 << 20
-"""The largest size in bytes of several files that one call reads together; a larger file has a call to
+"""The largest total size in bytes of the files that one call reads together; a larger file has a call to
 itself."""
 _CALLS_A_WORKER = 4
-"""The least number of calls that each worker gets if the files are many enough; with few calls, some workers
-would wait for others at the end."""
+"""The least number of calls for each worker, if there are enough files; with fewer calls, some workers would
+wait for others at the end."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ def may_stage_apart(
 ) -> tuple[list[FileToStage], list[FileToStage]]:
     """Divides files into the files that workers read, and the files that this process reads.
 
-    This process reads the files that workers cannot reach, such as the copy of a pipe. If workers could reach
-    one file at most, this process reads all files.
+    This process reads the files that workers cannot reach, such as the copy of a pipe. If workers can reach
+    fewer than two files, this process reads all files.
     """
     if isinstance(runner, ThisProcess):
         return [], list(files)
@@ -109,9 +109,9 @@ def stage_here(
     tables: Sequence[str],
     stage: Callable[[duckdb.DuckDBPyConnection, IngestConfig], Sequence[int]],
 ) -> Staged:
-    """Reads files in a worker: makes a database, calls `stage` with it, and returns the rows of `tables`.
+    """Reads files in a worker: makes a database, lets `stage` fill it, and returns the rows of `tables`.
 
-    The function `stage` fills the staging tables, and returns the numbers of files that ended too early.
+    The function `stage` fills the staging tables, and returns the file numbers of the truncated files.
 
     Raises:
         SourceError: a file is not on the machine of the worker.
@@ -150,7 +150,7 @@ def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: byt
 
 
 def _groups(files: Sequence[FileToStage], number: int) -> Iterator[list[FileToStage]]:
-    """Divides files into at least about `number` groups, each a large file or several small files."""
+    """Divides files into about `number` groups or more; a group is one large file or several small files."""
     most = min(_BYTES_A_CALL, sum(file.source.size for file in files) // number)
     group: list[FileToStage] = []
     num_bytes = 0
