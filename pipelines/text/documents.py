@@ -1,4 +1,4 @@
-"""Divides JSON documents, such as one long list, into objects in constant memory."""
+"""Divides JSON documents, such as one long list, into objects; memory does not grow with the document."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
-"""The framing of a JSON file in which objects stand one after another or in lists, and in which objects may
-span lines or share a line."""
+"""The framing of a JSON file whose objects stand one after another or in lists, and may span lines or share a
+line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
@@ -30,30 +30,29 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _TOKENS = re.compile(
     rf"""(?:{_STRING})(?=\s*(?:[,:\]}})"']|u["']|u?\Z))|,\s*[\[{{(]|[\[\]{{}}()"']""", re.DOTALL
 )
-"""Matches one bracket, an opening bracket behind a comma, a complete string, or a quote that opens no
+"""Matches one bracket, an opening bracket after a comma, a complete string, or a quote that begins no
 complete string."""
 _PAIRS = {"]": "[", "}": "{", ")": "("}
 _DEEPEST = 500
-"""The largest number of brackets that may be open at once in an object that is written as a Python
-literal."""
+"""The largest depth of nested brackets in an object that is written as a Python literal; a deeper object
+counts as damaged."""
 _GAP = re.compile(r"[\s,\ufeff]*")
 _LITERAL = re.compile(r"\{\s*u?'")
 _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
 """Matches the field name in front of a list of objects."""
 _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
-"""Matches the start of an object, from the bracket up to the colon behind the name of the object's first
-field."""
+"""Matches the start of an object: the bracket, the name of the first field, and the colon."""
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
-"""Matches the starts of one or several objects, each of which is the first value of the object before."""
+"""Matches the starts of nested objects, in which each object is the first value of the object around it."""
 _LONGEST_START = 200
-"""The number of characters at the end of the text read so far that may belong to a pattern, such as the start
-of an object, whose end is not read yet."""
+"""A pattern, such as the start of an object, may begin in this many last characters of the text read so far,
+and end in text that is not read yet."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
 _SURE_DISTANCE = 16
-"""The least distance, in characters, of a syntax error from the end of the text read so far that proves a
-damaged object; a syntax error nearer to the end may be due to an object whose end is not read yet."""
+"""If a syntax error is at least this many characters before the end of the text read so far, the object is
+damaged. A syntax error nearer to the end may only mean that the rest of the object is not read yet."""
 
 
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -63,7 +62,7 @@ def framing_of(head: str, *, whole: bool) -> str:
     """Tells how a JSON file is divided into objects, by the text at the start of the file.
 
     Returns "" if each line is one object, and `VALUES` if objects may span lines or share a line. If the
-    objects are in a named list, such as {"reviews": [...]}, the name of the list is returned. The argument
+    objects are in a named list, such as {"reviews": [...]}, returns the name of the list. The argument
     `whole` tells whether `head` is the text of the whole file.
     """
     start = head.lstrip("\ufeff \t\r\n")
@@ -92,9 +91,9 @@ def framing_of(head: str, *, whole: bool) -> str:
 
 
 def _longest_list(value: dict[str, Any]) -> str:
-    """Returns the name of the longest list of objects in an object, or "" if the list has few objects.
+    """Returns the name of the longest list of objects in an object, or "" if the longest list is too short.
 
-    A list has few objects if the list has fewer objects than the outer object has fields.
+    A list is too short if it has fewer objects than the outer object has fields.
     """
     lists = {
         name: len(values)
@@ -106,10 +105,10 @@ def _longest_list(value: dict[str, Any]) -> str:
 
 
 def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
-    """Returns the position of the end of the object or list at `start`; None if the end is missing.
+    """Returns the position after the object or list that begins at `start`, or None if the end is missing.
 
-    The second returned value tells whether the object or list is damaged, so that no further text can
-    complete the object or list.
+    The second returned value is True if the object or list is damaged, and False if more text may complete
+    it.
 
     Raises:
         RecursionError: the object or list is nested too deeply.
@@ -134,7 +133,7 @@ def _end_of_value(text: str, start: int) -> tuple[int | None, bool]:
 
 
 def _end_in_head(text: str, start: int) -> int | None:
-    """Returns the position of the end of the object or list at `start`; None if the end is missing."""
+    """Returns the position after the object or list that begins at `start`, or None if the end is missing."""
     try:
         return _end_of_value(text, start)[0]
     except RecursionError:
@@ -163,12 +162,13 @@ class DocumentReader:
     block_size: int = BLOCK_SIZE
     """The approximate number of bytes of text in a block."""
     truncated: bool = field(default=False, init=False)
-    """Whether compressed data ended too early; the value is valid after the last block was read."""
+    """Whether the file's compressed data ended too early; the value is valid after the last block was
+    read."""
     num_lines: int = field(default=0, init=False)
     """The number of objects in the file; the value is valid after the last block was read.
 
-    The objects of an undamaged file are counted by their brackets, so that the number does not depend on how
-    the objects were read.
+    In an undamaged file, objects are counted by their brackets, independently of the reading, so that a lost
+    object is noticed.
     """
     num_foreign: int = field(default=0, init=False)
     """The number of objects read so far that were not UTF-8, and were read as Windows-1252."""
@@ -243,14 +243,14 @@ class _Text:
         self.text = ""
         self.place = 0
         self.damaged = False
-        """Whether some text so far was not JSON, or was cut off."""
+        """Whether any text that was read so far was not JSON, or was cut off."""
 
     def rest(self, length: int) -> str:
         """Returns the next characters, at most `length`, without reading more of the file."""
         return self.text[self.place : self.place + length]
 
     def skip_gap(self) -> bool:
-        """Moves to the next character that is no space or comma; returns False at the end of the text."""
+        """Moves to the next character that is no whitespace and no comma; returns False if there is none."""
         while True:
             found = _GAP.match(self.text, self.place)
             self.place = found.end() if found else self.place
@@ -291,7 +291,7 @@ class _Text:
         return value
 
     def _end_of_value(self) -> tuple[int | None, bool]:
-        """Returns the end of the next object or list, None if unknown, and whether it is surely damaged."""
+        """Returns the end of the next object or list, or None; also returns whether it is surely damaged."""
         if _LITERAL.match(self.text, self.place):
             return _end_of_value(self.text, self.place)
         try:

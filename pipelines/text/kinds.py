@@ -14,15 +14,15 @@ from pipelines.text.streams import MARKS, TextForm, TextStream, members_of
 
 PARQUET_MAGIC = b"PAR1"
 _PACKED = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\x00", "zip": b"PK\x03\x04"}
-"""Maps the name of each compression that can be read to the first bytes of a file with the compression."""
+"""Maps each compression that can be read to the bytes with which a file of the compression begins."""
 _ENDINGS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zip": "zip"}
 _NUM_FIRST = 512
-"""The number of first bytes of a file that are enough to recognise the kind of the file."""
+"""The number of bytes at the start of a file that are enough to recognise the kind of the file."""
 _HEAD_SIZE = 1 << 20
-"""The number of first bytes of text by which the encoding and the line ends are recognised."""
+"""The number of bytes at the start of a text by which the encoding and the line ends are recognised."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]")
-"""Matches a control character; a file in which more than a tenth of the first characters match is not
-text."""
+"""Matches a control character; if more than a tenth of a file's first characters are control characters, the
+file is not text."""
 _MOST_NAMES = 5
 """The largest number of names of files in a zip archive that an error message shows."""
 
@@ -79,7 +79,7 @@ _REFUSED_INSIDE = (
     *(_Kind(magic, f"packed twice ({name} inside)", "unpack it once") for name, magic in _PACKED.items()),
     _Kind(PARQUET_MAGIC, "a compressed Parquet file", "unpack it, since Parquet is compressed already"),
 )
-"""The kinds of content that cannot be read when a compressed file contains them."""
+"""The kinds of content that are refused inside a compressed file."""
 
 
 def form_of(path: Path, file: Path) -> TextForm:
@@ -122,7 +122,7 @@ def is_packed(first: bytes) -> bool:
 
 
 def first_bytes(path: Path, file: Path) -> bytes:
-    """Returns the first bytes of a file, which are enough to recognise the kind of the file.
+    """Returns the bytes at the start of a file that are enough to recognise the kind of the file.
 
     Raises:
         SourceError: the file is missing, empty, a directory or not readable.
@@ -173,7 +173,7 @@ def _require_one_member(path: Path, file: Path) -> None:
 
 
 def _encoding_of(head: bytes) -> str:
-    """Recognises the encoding of a text by the byte order mark, or by null bytes if there is no such mark."""
+    """Recognises the encoding of a text by its byte order mark, or without a mark by null bytes."""
     for mark, encoding in MARKS.items():
         if head.startswith(mark):
             return encoding

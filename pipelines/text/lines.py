@@ -26,8 +26,8 @@ _ENDS = re.compile(rb"\r+\n")
 _WINDOWS = "".join(
     bytes([byte]).decode("cp1252", errors="replace").replace("\ufffd", chr(byte)) for byte in range(256)
 )
-"""The character of each byte in Windows-1252, or in Latin-1 for the five bytes without a character in
-Windows-1252."""
+"""The character for each byte: the character in Windows-1252, or in Latin-1 for the five bytes that
+Windows-1252 leaves undefined."""
 
 
 class Block(NamedTuple):
@@ -56,7 +56,8 @@ class BlockReader:
     block_size: int = BLOCK_SIZE
     """The approximate number of bytes of text in a block."""
     truncated: bool = field(default=False, init=False)
-    """Whether compressed data ended too early; the value is valid after the last block was read."""
+    """Whether the file's compressed data ended too early; the value is valid after the last block was
+    read."""
     num_lines: int = field(default=0, init=False)
     """The number of lines read so far, without blank lines."""
     num_foreign: int = field(default=0, init=False)
@@ -107,7 +108,7 @@ class BlockReader:
             self.on_read(num_bytes, num_lines)
 
     def _block(self, first_line: int, data: bytes) -> tuple[Block, int]:
-        """Returns a block and the block's number of lines, and adds to the counts of the reader."""
+        """Returns a block and the block's number of lines; updates `num_lines` and `num_foreign`."""
         if b"\r" in data:
             data = _ENDS.sub(b"\n", data) if b"\r\r" in data else data.replace(b"\r\n", b"\n")
         block = block_of(first_line, data)
@@ -129,7 +130,7 @@ def block_of(first_line: int, data: bytes) -> Block:
 
 
 def to_utf8(data: bytes) -> tuple[bytes, int]:
-    """Converts lines to UTF-8, and returns the lines with the number of lines that were not UTF-8.
+    """Converts lines to UTF-8; returns the converted lines, and how many of the lines were not UTF-8.
 
     Each line that is not UTF-8 is read as Windows-1252, even if other lines are UTF-8.
     """
@@ -159,7 +160,7 @@ class Lines(NamedTuple):
     """int64 [num_lines], the position in `data` at which each line ends, before the line feed."""
 
     def besides(self, taken: ArrayLike) -> tuple[list[str], list[int]]:
-        """Returns the texts and the line numbers of all lines whose numbers are not in `taken`."""
+        """Returns the texts and the line numbers of the lines whose line numbers are not in `taken`."""
         places = np.flatnonzero(~np.isin(self.numbers, np.asarray(taken)))
         bounds = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)
         return [self.data[start:end].decode("utf-8") for start, end in bounds], self.numbers[places].tolist()
@@ -194,8 +195,8 @@ def _bounds(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def file_of(lines: Lines, folder: Path) -> Iterator[dict[str, object]]:
     """Writes the lines to a temporary file, which is deleted when the `with` statement ends.
 
-    The file exists because DuckDB reads JSON from a file several times as fast as from a parameter. Yields
-    the parameters for the SQL statement that reads the file: path, size, first_line and lines.
+    DuckDB reads JSON several times as fast from the file as from a parameter of the SQL statement. Yields the
+    parameters of the SQL statement that reads the file: path, size, first_line and lines.
     """
     first, last = int(lines.numbers[0]), int(lines.numbers[-1])
     follow = last - first + 1 == len(lines.numbers)

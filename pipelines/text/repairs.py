@@ -14,7 +14,7 @@ from pipelines.work.parallel import map_texts
 _LITERAL = re.compile(r"\s*\{\s*u?'")
 """Matches the start of an object that is written as a Python literal."""
 _LITERAL_START = 100
-"""The number of first bytes of a block that show whether the block begins with a Python literal."""
+"""The number of bytes at the start of a block that show whether the block begins with a Python literal."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NO_NUMBERS = re.compile(r"(?<=[:,\[\s])-?(?:nan|inf)(?=\s*[,}\]])")
 _LONGEST_INTEGER = 18
@@ -22,10 +22,10 @@ _LONGEST_INTEGER = 18
 
 
 def json_lines(block: Block) -> Lines:
-    """Finds the lines of a block; converts Python literals to JSON if the block begins with a literal.
+    """Finds the lines of a block; if the block begins with a Python literal, converts all literals to JSON.
 
-    If the block begins with JSON, Python literals in the block's later lines are not converted, so that the
-    caller must convert these lines with `repaired`.
+    If the block begins with JSON, no Python literal is converted; the caller must convert literals with
+    `repaired`.
     """
     if not _LITERAL.match(block.data[:_LITERAL_START].decode("utf-8", errors="replace")):
         return lines_of(block)
@@ -37,9 +37,9 @@ def json_lines(block: Block) -> Lines:
 
 
 def repaired(line: str) -> str:
-    """Converts a line that is nearly JSON to JSON, and returns all other lines unchanged.
+    """Converts a line that is nearly JSON to JSON; returns any other line unchanged.
 
-    A line is nearly JSON if the line is a Python literal, or contains an unpaired surrogate, which becomes a
+    A line is nearly JSON if it is a Python literal, or contains an unpaired surrogate, which becomes a
     replacement character.
 
     Example:

@@ -21,7 +21,7 @@ MAX_LINE = 64 << 20
 """The largest length of a line in bytes; without a limit, a file without line ends would fill the memory."""
 
 _CHUNK = 1 << 20
-"""The largest number of bytes that are read from a compressed file at once."""
+"""The largest number of bytes that one read takes from a compressed file."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",  # UTF-32 comes before UTF-16, whose mark is the start of this mark.
@@ -43,8 +43,8 @@ class TextForm(NamedTuple):
     encoding: str = "utf-8"
     """The encoding of the text, by the name that Python gives the encoding."""
     line_end: bytes = b"\n"
-    """The bytes at the end of each line: a line feed (with or without a carriage return before), or a
-    carriage return alone."""
+    """The bytes at the end of each line: a line feed, or a carriage return alone; a carriage return before a
+    line feed is part of the line end."""
 
 
 PLAIN = TextForm()
@@ -64,9 +64,11 @@ class TextStream:
     on_read: Callable[[int], object] | None = None
     """A function to call during reading, with the number of bytes read since the previous call."""
     piece_size: int = 8 << 20
-    """The largest number of bytes in a piece before decoding, and in one read of the file."""
+    """The largest number of bytes that one read takes from the file, and that one piece holds before
+    decoding."""
     truncated: bool = field(default=False, init=False)
-    """Whether compressed data ended too early; the value is valid after the last piece was read."""
+    """Whether the file's compressed data ended too early; the value is valid after the last piece was
+    read."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Yields the pieces of the text in file order, without a byte order mark.
@@ -108,7 +110,7 @@ class TextStream:
         return chunk
 
     def _decompress(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Decompresses all members of a gzip, bzip2 or xz file."""
+        """Decompresses a gzip, bzip2 or xz file; the file may consist of several compressed members."""
         inflater, started = _decompressor(self.form.packing), False
         for chunk in chunks:
             pending = chunk
