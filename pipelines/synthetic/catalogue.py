@@ -1,7 +1,7 @@
 """Draws the movies of a synthetic data set at random: the film, edition, fame and quality of each movie.
 
-In synthetic data, a movie is one edition of a film, such as the film on DVD. The generator keeps movies in
-memory but not reviews, so that memory grows with the number of movies and not with the number of reviews.
+A movie is one edition of a film, such as the film on DVD; a film may be sold as several movies. The generator
+keeps all movies but few reviews in memory, so that memory grows with the number of movies alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pipelines.synthetic.draws import Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES, Film, film_of_taste
 
 NUM_ERAS = 3
-"""The number of eras of each genre: the early, middle and late third of the genre's films by year."""
+"""The number of eras of each genre; an era is the early, middle or late third of the genre's films by
+year."""
 FORMATS = ("DVD", "Blu-ray", "VHS Tape", "Amazon Video")
 """The formats in which films are sold; arrays hold a format as a position in this tuple."""
 _EDITIONS = (
@@ -26,13 +27,13 @@ _EDITIONS = (
     (" [DVD]", 0),
     (" (Blu-ray + Digital)", 1),
 )
-"""The kinds of further editions of a film: for each kind, the text behind the film's title, and the format as
-a position in FORMATS."""
+"""The kinds of additional editions of a film; each kind consists of the text added to the film's title, and
+the format as a position in FORMATS."""
 _FAME_FLATNESS = 25.0
-"""The constant q in the fame 1 / (rank + q) of a film, where rank counts from 0 (best known); q is fitted to
-the published share of reviews of the best known movie."""
+"""The constant q in the fame of a film, which is 1 / (rank + q) for the film's rank by fame from 0; q is
+chosen so that the best known movie gets as large a share of the reviews as in published data."""
 _VARIANT_FAME = 0.25
-"""The fame of a further edition of a film, as a share of the fame of the film's first edition."""
+"""The fame of a film's additional editions, as a share of the fame of the film's first edition."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class Catalogue:
         years: int64 [num_movies], the year in which each movie's film was released.
         quality: float64 [num_movies], the quality of each movie, with mean 0 and standard deviation 1.
         editions: maps the position of a film's first edition to the positions of all editions of the film,
-        for
-            films with several editions.
+            for films with several editions.
     """
 
     films: tuple[Film, ...]
@@ -73,7 +73,7 @@ class Catalogue:
         return len(self.movie_ids)
 
     def pick(self, tastes: IntArray, eras: IntArray, uniform: FloatArray) -> IntArray:
-        """Picks movies of given genres and eras at random, with probabilities in proportion to fame.
+        """Picks movies of given genres and eras at random; the chance of a movie is proportional to its fame.
 
         The movies are sorted by genre and era, so that each pick is one binary search in the cumulative sums
         of the movies' fame.
@@ -97,9 +97,9 @@ class Catalogue:
 
 
 def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
-    """Draws all movies: first one edition of each film, the most famous film first, then further editions.
+    """Draws all movies: first one edition of each film, the most famous film first, then additional editions.
 
-    The genres take turns in providing the next film. The argument `variant_rate` is the share of further
+    The genres take turns in providing the next film. The argument `variant_rate` is the share of additional
     editions among all movies.
     """
     draws = Draws(seed, 1)

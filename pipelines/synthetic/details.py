@@ -28,7 +28,7 @@ _RANK_STYLE = """
 
 
 class Facts(NamedTuple):
-    """Holds the facts about a movie that the metadata field `details` contains."""
+    """Holds the facts about a movie that are written into the metadata field `details`."""
 
     movie_id: str
     format_name: str

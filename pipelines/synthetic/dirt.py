@@ -13,18 +13,18 @@ MISSING_FIELDS = ("reviewerID", "asin", "overall")
 
 @dataclass(frozen=True, kw_only=True)
 class DirtRates:
-    """Holds the share, from 0 to 0.5, of each kind of error (dirt) that synthetic files get."""
+    """Holds how often each kind of error occurs in synthetic files: a share of lines or movies, 0 to 0.5."""
 
     malformed_reviews: float = 0.0005
-    """The share of review lines that are added and then cut off in the middle."""
+    """The share of review lines that are malformed: additional lines that are cut off in the middle."""
     missing_fields: float = 0.001
-    """The share of review lines that are added without one of the fields reviewerID, asin and overall."""
+    """The share of review lines that lack a field: additional lines without reviewerID, asin or overall."""
     repeated_pairs: float = 0.015
-    """The share of review lines that are later edits of a review by the same reviewer."""
+    """The share of review lines that are later edits of another review by the same reviewer."""
     copied_reviews: float = 0.05
     """The share of review lines that copy a review word for word under another edition of the film."""
     film_variants: float = 0.08
-    """The share of movies that are a further edition (DVD, Blu-ray, VHS, region) of a film."""
+    """The share of movies that are an additional edition (DVD, Blu-ray, VHS, region) of a film."""
     missing_metadata: float = 0.01
     """The share of movies that have no metadata line."""
     repeated_metadata: float = 0.12
@@ -70,7 +70,7 @@ class DirtRates:
 
     @classmethod
     def none(cls) -> DirtRates:
-        """Returns rates of 0, for a data set without errors and without further editions of films."""
+        """Returns rates of 0, for a data set without errors and with one edition of each film."""
         return replace(cls(), **{field.name: 0.0 for field in fields(cls)})
 
 
@@ -101,7 +101,7 @@ def share(count: int, part: int, num_parts: int) -> int:
 
 
 def break_off(line: str, where: float) -> str:
-    """Cuts off a JSON line at `where`, from 0 (early) to 1 (late), like an interrupted program."""
+    """Cuts off a JSON line at `where`, from 0 (early) to 1 (late), as an interrupted program would."""
     return line[: 10 + int(where * (len(line) - 20))] + "\n"
 
 

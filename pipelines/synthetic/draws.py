@@ -1,8 +1,8 @@
 """Draws random numbers that are the same on every machine and under every NumPy version.
 
-NumPy promises stable output for bit generators, but not for methods such as `Generator.normal`. All random
-numbers of synthetic data are computed with plain arithmetic from the raw bits of the bit generator PCG64, so
-that a seed always gives the same data.
+NumPy promises the same numbers in all versions for bit generators, but not for methods such as
+`Generator.normal`. All random numbers of synthetic data are computed with plain arithmetic from the raw bits
+of the bit generator PCG64, so that a seed always gives the same data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class Draws:
-    """Generates one stream of random numbers, seeded by integers such as a seed and the number of a chunk."""
+    """Generates one stream of random numbers, seeded by integers such as a seed and a chunk's number."""
 
     def __init__(self, *key: int) -> None:
         self._bits = np.random.PCG64(np.random.SeedSequence(key))
@@ -47,11 +47,11 @@ class Draws:
         return self.choose(count, count)
 
     def labels(self, count: int, *rates: float) -> IntArray:
-        """Gives each of `count` positions a random label, with exact shares of each label: int64 [count].
+        """Gives each of `count` positions a random label, with an exact share for each label: int64 [count].
 
         The argument `rates` holds the share of label 1, the share of label 2, and so on; all other positions
-        get label 0. A label with a rate above 0 gets at least one position if a position without label is
-        left.
+        get label 0. A label with a share above 0 gets at least one position, unless all positions have labels
+        already.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

@@ -1,7 +1,7 @@
 """Names the films of a synthetic data set: title, year and genre of 480 real films and many invented films.
 
-Real films make recommendations easy to judge, because a person sees at once whether the movies that are
-recommended as similar to "Stagecoach" are similar.
+Because many films are real, a person can judge the recommendations: whether the movies recommended as similar
+to "Stagecoach" are similar.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns the film of a genre with a given rank of fame, from 0: first real films, then invented films.
+    """Returns the film with a rank of fame, from 0, in a genre; real films come before invented films.
 
-    Different ranks of fame below 122,880 give different pairs of title and year.
+    Any two ranks of fame below 122,880 give films that differ in title or year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))
@@ -68,7 +68,7 @@ def film_of_taste(taste: str, number: int) -> Film:
 
 @cache
 def _real_films() -> dict[str, tuple[Film, ...]]:
-    """Reads the real films of each genre from films.csv, the best known first."""
+    """Reads the real films of each genre from films.csv, the best known film first."""
     with resources.files("pipelines").joinpath("films.csv").open(encoding="utf-8") as lines:
         films = [
             Film(row["title"], int(row["year"]), row["taste"], invented=False)

@@ -18,15 +18,14 @@ from pipelines.synthetic.films import Film
 from pipelines.synthetic.prose import Prose
 
 _MOVIES_PER_CHUNK = 2_000
-"""The number of movies whose metadata is written at once."""
+"""The number of movies whose metadata is written in one piece."""
 _MOST_BOUGHT, _MOST_VIEWED = 60, 50
-"""The largest numbers of movies that the fields `also_buy` and `also_view` of a movie list."""
+"""The largest numbers of movies that the metadata fields `also_buy` and `also_view` may list."""
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""The mean number of metadata lines for each line whose field `details` is a JSON object; in the other lines,
-the field `details` is an HTML page. In a brief metadata file, the field `details` of all lines is a JSON
-object."""
+"""One in this many metadata lines, on average, has a JSON object in the field `details`; the other lines have
+an HTML page. In a brief metadata file, every field `details` is a JSON object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -41,7 +40,7 @@ _KINDS = {
     "details": ("details_html", "details_empty"),
     "lists": ("empty_lists",),
 }
-"""Maps each metadata field to the kinds of errors that the field may have, as named in DirtRates."""
+"""Maps each metadata field to the kinds of errors that may damage the field, as named in DirtRates."""
 _STUDIOS = (
     *("Lantern Hill Pictures", "Harbor Light Films", "Paper Crane Studio", "Redwood & Sons"),
     *("Blue Door Entertainment", "Meridian Home Video", "Old Mill Productions", "Seventh Reel"),
@@ -56,7 +55,7 @@ _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$2
 def metadata_chunks(
     catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
 ) -> Iterator[str]:
-    """Yields the metadata file in pieces of about 2,000 lines, and counts each kind of error in `truth`.
+    """Yields the metadata file in pieces of about 2,000 lines; counts each kind of error in `truth`.
 
     An error that occurs in several lines of the same movie counts once in `truth`. If `brief` is true,
     descriptions and lists are shorter than in real files.
@@ -77,10 +76,10 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields for each movie a dictionary that maps each metadata field to an error, or "".
+    """Yields a dictionary for each movie, which maps each metadata field to the field's error, or to "".
 
-    A kind of error is a name of a rate in `DirtRates`. Up to rounding, the share of movies with a kind of
-    error is the rate of the kind in `rates`.
+    An error is named by its rate in `DirtRates`. Up to rounding, the share of movies with an error is the
+    error's rate in `rates`.
     """
     columns = []
     for names in _KINDS.values():

@@ -1,7 +1,7 @@
 """Writes the texts of synthetic reviews: headlines, verdicts, and any number of neutral sentences.
 
-The neutral sentences, which say nothing about a film's quality, make synthetic review files as long and as
-hard to compress as real review files.
+The neutral sentences say nothing about a film's quality; they make synthetic review files as long as real
+review files, and as hard to compress.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pipelines.synthetic.draws import Draws
 from pipelines.synthetic.films import TASTES
 
 _LOG_DEVIATION = 1.15
-"""The standard deviation of the natural logarithm of the number of sentences in a text; with this value, most
-texts are short and a few texts fill pages."""
+"""The standard deviation of the natural logarithm of the number of sentences in a text; most texts are short,
+and a few texts fill pages."""
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -67,8 +67,8 @@ VERDICTS = _grouped("""
     had the whole family cheering. | is a masterpiece. | still gives me goose bumps.
     belongs on every shelf. | is one I will watch again and again.
 """)
-"""The ends of sentences that begin with a film's title: five groups, for one to five stars, with eight ends
-each."""
+"""The second halves of sentences that begin with a film's title: five groups, for one to five stars, with
+eight halves each."""
 _REMARKS = (
     "Mostly I watch {}.",
     "I own a shelf full of {}.",
@@ -90,9 +90,10 @@ _SPOKEN = {
     "Espionage": "spy films",
 }
 OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for remark in _REMARKS)
-"""Four remarks of a reviewer about a favourite genre, for each genre in the order of TASTES."""
+"""Four remarks about each genre, as a reviewer makes who favours the genre; the genres are in the order of
+TASTES."""
 NUM_PHRASES = 8
-"""The number of headlines, and of ends of sentences, for each number of stars."""
+"""The number of headlines, and the number of second halves of sentences, for each number of stars."""
 NUM_REMARKS = len(_REMARKS)
 """The number of remarks about each genre."""
 _OPENINGS = (
@@ -155,12 +156,12 @@ _VOCABULARIES = (
     _NOUNS,
     tuple(f"{closing}." for closing in _CLOSINGS),
 )
-"""The words from which each of the seven parts of a neutral sentence is chosen, in the order of the sentence:
-opening, adjective, noun, verb, article with adjective, noun, closing."""
+"""The words for each of the seven parts of a neutral sentence: opening, adjective, noun, verb, article with
+adjective, noun, closing."""
 
 
 class Prose:
-    """Writes random neutral sentences that are rarely equal, because equal sentences would compress too well.
+    """Writes random neutral sentences, which rarely repeat, because equal sentences would compress too well.
 
     The argument `log_median` is the natural logarithm of the median number of sentences in a text.
     """
@@ -173,7 +174,7 @@ class Prose:
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)[:-1]])
 
     def __call__(self, num_texts: int, draws: Draws) -> list[str]:
-        """Returns texts of neutral sentences, with a space before each sentence; some texts are empty."""
+        """Returns texts of neutral sentences, with a space before every sentence; some texts are empty."""
         logs = self._log_median + _LOG_DEVIATION * draws.bell(num_texts)
         counts = np.floor(np.exp(logs)).astype(np.int64)
         total = int(counts.sum())

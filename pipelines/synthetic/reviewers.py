@@ -22,12 +22,12 @@ FIRST_DAY = np.datetime64("1998-01-01", "D")
 LAST_DAY = np.datetime64("2018-10-31", "D")
 """The last day on which a synthetic review may be edited."""
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""The number of days from FIRST_DAY to LAST_DAY, both included; no review is written on LAST_DAY, but reviews
-may be edited on LAST_DAY."""
+"""The number of days from FIRST_DAY to LAST_DAY, both included; on LAST_DAY, reviews are edited but not
+written."""
 
 MOST_REVIEWS = 2000
-"""The largest number of reviews of a synthetic reviewer, about the largest number that is published for real
-reviewers."""
+"""The largest number of reviews of a synthetic reviewer, about as many as the most active real reviewer is
+reported to have written."""
 
 _TASTE_SHARES = (0.14, 0.07, 0.11, 0.10, 0.13, 0.08, 0.09, 0.06, 0.05, 0.06, 0.05, 0.06)
 _OWN_ERA, _OWN_TASTE, _SECOND_TASTE = 0.42, 0.72, 0.86
@@ -38,8 +38,8 @@ _YEAR_SHARES = (
     *(0.003, 0.006, 0.013, 0.014, 0.015, 0.017, 0.021, 0.025, 0.026, 0.033),
     *(0.036, 0.041, 0.046, 0.055, 0.079, 0.134, 0.150, 0.143, 0.085, 0.040, 0.025),
 )
-"""The relative number of reviews in each year from 1998 to 2018; a review that would be older than its film
-is then moved to a later year."""
+"""The relative number of reviews in each year from 1998 to 2018, before reviews that are older than their
+film are moved to a later year."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,10 @@ class DrawnReviews:
 def draw_reviews(
     catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
 ) -> DrawnReviews:
-    """Draws reviewers and `num_reviews` reviews in total, with at least one review by each reviewer.
+    """Draws reviewers, and `num_reviews` reviews in total, at least one for each reviewer.
 
-    Each movie in `cover`, int64 [num_covered], gets a review, so that little known movies have reviews too.
-    If too few reviews are by reviewers whose favourite genre is the movie's genre, the movie may get no
-    review.
+    Each movie in `cover`, int64 [num_covered], gets a review, so that little known movies have reviews too. A
+    movie may get no review if too few reviews are by reviewers who favour the movie's genre.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -96,11 +95,11 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the least values of pleasure with which a review gets 2, 3, 4 and 5 stars: float64 [4].
+    """Returns the least pleasure with which a review gets 2, 3, 4 and 5 stars: float64 [4].
 
-    The pleasure of a review is a number that tells how much the reviewer liked the movie. The returned values
-    of pleasure are computed from a hundred thousand trial reviews, so that the stars of synthetic reviews
-    have the published distribution.
+    The pleasure of a review is a number that tells how much the reviewer liked the movie. The limits between
+    the numbers of stars are found from a hundred thousand trial reviews, so that the stars of synthetic
+    reviews are distributed as in published data.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -114,7 +113,7 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
     """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars.
 
-    The array `edges` holds the least values of pleasure with which a review gets 2, 3, 4 and 5 stars.
+    The array `edges` holds the least pleasure with which a review gets 2, 3, 4 and 5 stars.
     """
     return np.searchsorted(edges, pleasure, side="right") + 1
 
@@ -163,10 +162,10 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the same genre; returns two arrays of positions, of reviews and of movies.
+    """Pairs reviews with movies of the same genre; returns the positions of the reviews and of the movies.
 
-    A review or movie is in at most one pair. The arguments hold the reviewer's favourite genre of each
-    review, and the genre of each movie.
+    A review or movie is in at most one pair. The arguments are the genre that each review's reviewer favours,
+    and the genre of each movie.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -179,8 +178,8 @@ def _matched_by_taste(
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
     """Sorts the positions of an array of genres by genre, in random order within each genre.
 
-    Returns the sorted positions, and for each position a number that combines the genre with the rank of the
-    position within the genre.
+    Returns the sorted positions, and a number for each position that is made of the genre and of the rank
+    within the genre.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
@@ -190,7 +189,7 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
 
 
 def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> IntArray:
-    """Finds the positions of repeated reviews of a movie by a reviewer, except those marked in `fixed`."""
+    """Finds the positions of repeated reviews of a movie by a reviewer, except reviews marked in `fixed`."""
     key = (reviewers << 32) | (movies << 1) | ~fixed
     order = np.argsort(key, kind="stable")
     pair = key[order] >> 1
@@ -198,7 +197,7 @@ def _seen_before(reviewers: IntArray, movies: IntArray, fixed: BoolArray) -> Int
 
 
 def _review_counts(num_reviewers: int, num_reviews: int, num_movies: int, draws: Draws) -> IntArray:
-    """Draws each reviewer's number of reviews, 1 or more, `num_reviews` in total: int64 [num_reviewers]."""
+    """Draws each reviewer's number of reviews, 1 or more, with sum `num_reviews`: int64 [num_reviewers]."""
     most = most_reviews(num_movies)
     survival = _survival(num_reviews / num_reviewers, most)
     counts = np.searchsorted(-survival, -draws.uniform(num_reviewers), side="left")
@@ -226,9 +225,9 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    The heyday of a review's reviewer, 0 to 1, is the reviewer's most active time between 1998 and 2018. Most
-    reviewers write all reviews within weeks of the heyday; the busiest reviewers write reviews over years. No
-    review is older than the year of the film.
+    The heyday of a reviewer is the time when the reviewer is most active, from 0 (1998) to 1 (2018). Most
+    reviewers write all their reviews within weeks of the heyday; the busiest reviewers write for years. No
+    review of a film is dated before the film's year.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)

@@ -16,7 +16,7 @@ from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARK
 from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, DrawnReviews, draw_reviews, star_edges, stars
 
 _LINES_PER_CHUNK = 50_000
-"""The approximate number of lines of the review file that are drawn and written at once."""
+"""The approximate number of lines of the review file that are drawn and written in one piece."""
 _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)
 """The numbers of the kinds of review lines, in the order of the fields of `LinePlan`."""
 _VOTES = ("", '"vote": "2", ', '"vote": "3", ', '"vote": "5", ', '"vote": "12", ', '"vote": "1,024", ')
@@ -27,8 +27,8 @@ _LINE = (
 )
 _ID_DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", dtype=np.uint8)
 _MOST_REVIEWERS_TOLD = 50_000
-"""The largest number of reviewers for which truth.json lists each reviewer's favourite genre; with more
-reviewers, truth.json would be too large."""
+"""The largest number of reviewers for which truth.json lists favourite genres; the list of more reviewers
+would be too large."""
 
 
 @dataclass
@@ -36,11 +36,11 @@ class ReviewTruth:
     """Counts the lines of each kind in the review file, while the review file is written.
 
     Attributes:
-        lines: the number of lines of each kind; ingestion should keep the kinds `originals` and `copied`.
+        lines: the number of lines of each kind; a correct reader keeps the lines of the kinds `originals` and
+            `copied`.
         covered: bool [num_movies], whether the review file has a line about each movie.
         reviewer_tastes: maps reviewer ids to favourite genres, as positions in TASTES; empty if the review
-        file
-            has more than _MOST_REVIEWERS_TOLD reviewers.
+            file has more than _MOST_REVIEWERS_TOLD reviewers.
     """
 
     covered: BoolArray
@@ -75,7 +75,7 @@ def review_chunks(
 ) -> Iterator[str]:
     """Yields the review file in pieces of about 50,000 lines, and counts the lines of each kind in `truth`.
 
-    The review file has `num_lines` lines, including damaged lines. If `brief` is true, reviews have one or
+    The review file has `num_lines` lines, including damaged lines. If `brief` is true, each review has one or
     two sentences; otherwise reviews are as long as real reviews.
     """
     plan = LinePlan.of(num_lines, rates)
@@ -106,7 +106,7 @@ def review_chunks(
 def _plant(
     reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
-    """Adds copies, later edits and lines to damage to the reviews of a piece of the file; shuffles all."""
+    """Adds copies, later edits and lines to be damaged to the reviews of a piece; shuffles all lines."""
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
     # If too few reviews can be copied to another edition of the film, more later edits are added instead.
@@ -147,7 +147,7 @@ def _plant(
 def _copies(
     reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Chooses at most `wanted` reviews to copy, and another edition of the film for each copy.
+    """Chooses at most `wanted` reviews to copy, and for each copy another edition of the film.
 
     Returns the positions of the copied reviews, and the movies of the copies.
     """

@@ -1,7 +1,7 @@
 """Finds the files of the sample data set, or generates the files if the installation does not include them.
 
-The sample is a synthetic data set of fixed size and seed. The repository holds the files of the sample, and a
-test makes sure that newly generated files are equal to the files in the repository.
+The sample is a synthetic data set of fixed size and seed. The repository holds the files of the sample; a
+test checks that newly generated files are equal to these files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipelines.synthetic.write import SyntheticFiles, write_synthetic
 
 @cache
 def sample_files() -> SyntheticFiles:
-    """Returns the paths of the sample's files; newly generated files are deleted when the process ends."""
+    """Returns the paths of the sample's files; generated files are deleted when the process ends."""
     committed = Path(__file__).resolve().parents[2] / "data" / "sample"
     names = ("reviews.json.gz", "metadata.json.gz", "truth.json")
     files = SyntheticFiles(*(committed / name for name in names))
@@ -31,8 +31,8 @@ def sample_files() -> SyntheticFiles:
 def write_sample(directory: Path) -> SyntheticFiles:
     """Generates the sample data set, which data/README.md describes, in a directory.
 
-    The sample has about seven reviews per reviewer and thirteen reviews per movie, which is more than real
-    review logs have, so that a model learns something within seconds.
+    The sample has more reviews per reviewer (about seven) and per movie (thirteen) than real review files, so
+    that a model learns something within seconds.
     """
     return write_synthetic(
         directory, num_reviews=6_500, num_reviewers=900, num_movies=500, seed=42, brief=True

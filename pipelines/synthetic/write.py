@@ -1,9 +1,9 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of its hidden facts.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of the data's hidden facts.
 
-A synthetic data set stands in for real review logs, which may not be passed on. Counts and distributions
-follow published numbers. The films are real or plainly invented, and the reviewers are invented. The file
-truth.json holds the hidden facts of a data set: the genres, the editions of each film and the number of
-errors of every kind. A program that reads the synthetic files can be tested against truth.json.
+A synthetic data set stands in for real review files, which may not be passed on. The counts and distributions
+of synthetic reviews follow published numbers. The films are real or clearly invented; all reviewers are
+invented. The file truth.json holds the hidden facts of a data set: the genres, the editions of each film and
+the number of errors of every kind. A program that reads the synthetic files can be tested against truth.json.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/
 """
@@ -31,8 +31,8 @@ from pipelines.synthetic.reviews import ReviewTruth, review_chunks
 _REVIEWS_PER_REVIEWER = 2.3
 """The mean number of reviews per reviewer in the complete real data set."""
 _PUBLISHED_REVIEWS, _PUBLISHED_MOVIES, _MOVIE_GROWTH = 8_765_568, 182_000, 0.508
-"""The numbers of reviews and movies in the complete real data set, and the power of the number of reviews
-with which the number of movies grows."""
+"""The numbers of reviews and movies in the complete real data set, and an exponent: the number of movies is
+assumed to grow like the number of reviews to the power of the exponent."""
 
 
 class SyntheticFiles(NamedTuple):
@@ -56,23 +56,23 @@ def write_synthetic(
 ) -> SyntheticFiles:
     """Writes a review file, a metadata file and truth.json; equal arguments give equal bytes.
 
-    Memory grows only with the number of movies, because reviews are drawn and written chunk by chunk.
+    Reviews are drawn and written chunk by chunk, so that memory grows with the number of movies alone.
 
     Args:
         directory: the directory to write to, made if missing; files of the same names are replaced.
         num_reviews: the number of lines of the review file, damaged lines included.
         num_reviewers: the number of reviewers; by default one per 2.3 lines, as in the complete real data
-        set.
+            set.
         num_movies: the number of movies; by default about the number in a real data set with equally many
             reviews.
         seed: a whole number, 0 or more, which determines all random numbers.
-        dirt: the rate of each kind of error; by default about the rates of real files.
+        dirt: how often each kind of error occurs; by default about as often as in real files.
         compress: whether to compress reviews and metadata with gzip; truth.json is never compressed.
         brief: whether to write reviews and descriptions of only a sentence or two.
 
     Raises:
         ConfigError: the numbers of reviews, reviewers and movies do not fit together, or the seed is
-        negative.
+            negative.
 
     Example:
         >>> files = write_synthetic(Path("synthetic"), num_reviews=10_000)  # doctest: +SKIP
@@ -119,7 +119,7 @@ def write_synthetic(
 
 
 def _default_movies(num_reviews: int) -> int:
-    """Estimates, by a power law, the number of movies in a real data set with `num_reviews` reviews."""
+    """Estimates how many movies a real data set with `num_reviews` reviews would have, by a power law."""
     published = int(_PUBLISHED_MOVIES * (num_reviews / _PUBLISHED_REVIEWS) ** _MOVIE_GROWTH)
     return max(20, min(published, num_reviews // 3))
 
