@@ -23,7 +23,8 @@ _FACTS = "facts.json"
 _FILES = "files"
 _UNFINISHED = ".new"
 _MAPPED_FROM = 2**28
-"""The size in bytes from which an array's file in a checkpoint is mapped into memory rather than read."""
+"""The least size in bytes of an array's file that is mapped into memory when a checkpoint is loaded; a
+smaller file is read."""
 _VERSION = re.compile(r"@(\d+)$")
 
 
@@ -31,7 +32,7 @@ class Saved(NamedTuple):
     """Holds the results of one step of a build, as loaded from a checkpoint."""
 
     arrays: dict[str, NDArray[Any]]
-    """The saved arrays by name; the arrays stay valid after the checkpoint is deleted."""
+    """The saved arrays by name; the arrays stay usable after the checkpoint is deleted."""
     facts: dict[str, Any]
     """All saved results that are neither arrays nor files, as values that JSON can hold."""
     files: list[Path]
@@ -39,9 +40,9 @@ class Saved(NamedTuple):
 
 
 class Checkpoints:
-    """Saves and loads checkpoints of the steps of a build, each as a directory that is complete or absent.
+    """Saves and loads checkpoints of a build's steps; each checkpoint is a directory, complete or absent.
 
-    If the argument `directory`, the folder of all checkpoints, is None, nothing is saved.
+    The argument `directory` is the folder of all checkpoints; if `directory` is None, nothing is saved.
 
     Example:
         >>> nothing = Checkpoints(None)
@@ -57,13 +58,13 @@ class Checkpoints:
 
     @property
     def folder(self) -> Path | None:
-        """Returns the checkpoints' folder, which may also hold temporary files; None if nothing is saved."""
+        """Returns the folder of the checkpoints and of temporary files, or None if nothing is saved."""
         if self._directory is not None:
             self._directory.mkdir(parents=True, exist_ok=True)
         return self._directory
 
     def within(self, name: str) -> Checkpoints:
-        """Returns checkpoints for one part of the build; steps of two parts may have the same names."""
+        """Returns separate checkpoints for one part of the build; parts may have steps of equal names."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -75,8 +76,8 @@ class Checkpoints:
     ) -> None:
         """Saves the results of a step as a checkpoint, and deletes older checkpoints of the same step.
 
-        The values in `facts` are values that JSON can hold. Nobody may write to the files in `files` later,
-        because the checkpoint may hold hard links to the files.
+        The dictionary `facts` may hold everything that JSON can hold. After the call, nobody may write to the
+        files in `files`, because the checkpoint may hold hard links to the files.
         """
         if self._directory is None:
             return
@@ -113,7 +114,7 @@ class Checkpoints:
         return None
 
     def holds_any(self) -> bool:
-        """Returns whether any step has a checkpoint, without the checkpoints that `within` returns."""
+        """Returns whether any step has a checkpoint; checkpoints that `within` returns are not considered."""
         return self._directory is not None and any(
             _VERSION.search(path.name) for path in self._directory.glob("*@*")
         )
@@ -124,7 +125,7 @@ class Checkpoints:
             shutil.rmtree(self._directory / part, ignore_errors=True)
 
     def _versions(self, name: str) -> list[tuple[int, Path]]:
-        """Returns the version number and the directory of each checkpoint of a step, the latest last."""
+        """Returns the version number and the directory of each checkpoint of a step, oldest first."""
         if self._directory is None or not self._directory.is_dir():
             return []
         found = ((_VERSION.search(path.name), path) for path in self._directory.glob(f"{name}@*"))
@@ -142,7 +143,7 @@ def _load(file: Path) -> NDArray[Any]:
 def going_on(how: str) -> Iterator[None]:
     """Adds the note `how` to a KeyboardInterrupt; the note says how to resume the interrupted work.
 
-    An example of a note is "the same command goes on with the search"; the command line prints the note.
+    The command line prints the note, such as "the same command goes on with the search".
     """
     try:
         yield
@@ -152,13 +153,14 @@ def going_on(how: str) -> Iterator[None]:
 
 
 NOTHING_KEPT = Checkpoints(None)
-"""Checkpoints that save nothing, for builds that nobody will resume."""
+"""Checkpoints that save nothing, for builds that cannot be resumed."""
 
 
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
     """Returns the fields of a dataclass as arrays by name, so that a checkpoint can save the dataclass.
 
-    Each field is an array, a number or a list of arrays. A list gives one array for each item of the list.
+    Each field is an array, a number or a list of arrays. A field that is a list gives one array for each item
+    of the list.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for field in fields(value):

@@ -1,6 +1,6 @@
 """Runs calls of functions in worker processes of Ray, which may be on other machines.
 
-Ray is imported inside of functions, so that nothing loads Ray before a user asks for Ray. If the worker
+Ray is imported inside of functions, so that Ray is loaded only after a user asks for Ray. If the worker
 process of a call is killed, Ray runs the call again.
 """
 
@@ -27,9 +27,9 @@ class RayWorkers:
     Args:
         num_workers: the largest number of calls that run at the same time.
         environment: the environment variables that are set in the workers.
-        on_this_machine: whether all workers are on this machine, where workers can read the files of this
-            process.
-        is_guest: whether the program connected to Ray itself, so that the connection stays open when
+        on_this_machine: whether all workers are on this machine, so that workers can read this process's
+            files.
+        is_guest: whether the program had connected to Ray before; the connection then stays open when
             `RayWorkers` is closed.
     """
 
@@ -48,7 +48,7 @@ class RayWorkers:
         self._begun: set[Any] = set()
 
     def share(self, value: Any) -> Any:
-        """Sends a value to Ray's memory once; returns a reference to pass to calls instead of the value."""
+        """Sends a value to Ray's memory once; returns a reference that calls take in place of the value."""
         import ray
 
         return ray.put(value)
@@ -56,10 +56,10 @@ class RayWorkers:
     def run(
         self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Any]]:
-        """Calls the function in workers, and yields the position and result of each call when the call ends.
+        """Calls the function in workers; yields each call's position and result as soon as the call ends.
 
         Raises:
-            EngineError: a call raised an EngineError, or the workers of a call were lost again and again.
+            EngineError: a call raised an EngineError; the workers of a call were lost again and again.
         """
         import ray
 
@@ -101,8 +101,8 @@ class RayWorkers:
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
-        Ray reserves no processor for the new worker, so that the object answers even if calls that wait for
-        the object hold all processors.
+        Ray reserves no processor for the new worker; otherwise, calls that wait for the object could hold all
+        processors, and the object could never answer.
         """
         import ray
 
@@ -125,14 +125,15 @@ class RayWorkers:
         return checkpoints if self._on_this_machine else NOTHING_KEPT
 
     def close(self) -> None:
-        """Ends all begun calls whose results nobody has received, such as after an interrupt."""
+        """Ends the begun calls whose results were not fetched, which happens after an interrupt."""
         self._end(self._begun)
 
     def _end(self, unfinished: Iterable[Any]) -> None:
-        """Ends calls that nobody waits for, if the connection to Ray stays open.
+        """Cancels the calls whose results nobody waits for, if the connection to Ray stays open.
 
-        If the connection to Ray is closed, the calls end with the connection. Calls are not cancelled in that
-        case, because Ray may abort this process if a cancelled call ends at the same moment.
+        If the connection to Ray is closed, all calls end with the connection. While a connection is being
+        closed, no call is cancelled, because Ray may abort this process if a cancelled call ends at the same
+        moment.
         """
         import ray
 
@@ -143,8 +144,8 @@ class RayWorkers:
     def _task(self, function: Callable[..., Any]) -> Any:
         """Makes a task of Ray that calls a function.
 
-        A call holds one processor while the call runs. No processor is held between calls, because calls
-        could otherwise wait for each other without end on a machine with few processors.
+        A call holds one processor from the call's beginning to the call's end. Between calls no processor is
+        held; on a machine with few processors, calls could otherwise wait for each other forever.
         """
         import ray
 
@@ -179,7 +180,7 @@ def _result_of(ended: Any, name: str) -> Any:
     """Returns the result of a call that has ended.
 
     Raises:
-        EngineError: the call raised an EngineError, or the workers of the call were lost again and again.
+        EngineError: the call raised an EngineError; the workers of the call were lost again and again.
     """
     import ray
 

@@ -25,9 +25,8 @@ _NUM_ROWS_SHOWN = 3
 """The number of offending table rows that the error message of a failed check shows."""
 _LONG_NUMBER = re.compile(r"&#(?:[0-9]{20,}|[xX][0-9a-fA-F]{20,});?")
 _ROWS_IN_GROUP = 8192
-"""The number of table rows in a row group, which DuckDB holds in memory in each thread until the row group is
-written to disk; with DuckDB's default of 122,880 rows, a row group of movies with descriptions takes 400
-MB."""
+"""The number of table rows in a row group, which each thread of DuckDB holds in memory until the row group is
+on disk. With DuckDB's default of 122,880 rows, a row group of movies with descriptions would take 400 MB."""
 
 _INTERRUPTED = "Query interrupted"
 """The message of the RuntimeError that DuckDB raises when the process is interrupted during a statement."""
@@ -35,16 +34,16 @@ _INTERRUPTED = "Query interrupted"
 
 @contextmanager
 def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Opens a new DuckDB database in a temporary folder, which is deleted when the `with` statement ends.
+    """Opens a new DuckDB database in a temporary folder; deletes the folder when the `with` statement ends.
 
-    The temporary folder is made in `folder`, which should have room for the data, such as the folder of an
-    output file. If `folder` is None or DuckDB cannot open the path of `folder`, the temporary folder is made
-    in the system's folder for temporary files.
+    The temporary folder is made in `folder`, a folder with enough free space for the data, such as the folder
+    of an output file. If `folder` is None or DuckDB cannot open the path of `folder`, the temporary folder is
+    made in the system's folder for temporary files.
 
     Raises:
-        ConfigError: a statement needs more memory than `limits.memory_limit`.
+        ConfigError: a SQL statement needs more memory than `limits.memory_limit`.
         DataError: the folder or the database cannot be written to.
-        KeyboardInterrupt: the process was interrupted; DuckDB's own error for an interrupt is converted.
+        KeyboardInterrupt: the process was interrupted; DuckDB's own exception is converted.
     """
     if folder is not None and not is_plain(folder):
         folder = None
@@ -55,7 +54,7 @@ def work_database(limits: IngestConfig, folder: Path | None = None) -> Iterator[
 
 
 def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) -> duckdb.DuckDBPyConnection:
-    """Opens or creates a DuckDB database at a path; the caller deletes the database file.
+    """Opens or creates a DuckDB database at a path; the caller must delete the database file in the end.
 
     DuckDB uses `threads` threads, or one thread per core if `threads` is 0. Data that exceed `memory_limit`
     are written to a directory beside the database file.
@@ -95,10 +94,10 @@ def folder_of(database: duckdb.DuckDBPyConnection) -> Path:
 
 
 def literal_path(path: Path) -> str:
-    """Returns a path as text that DuckDB reads as the path of exactly one file.
+    """Returns a path in a form that DuckDB reads as the path of exactly one file, and not as a pattern.
 
-    In an unchanged path, DuckDB would treat `*`, `?` and `[` as a pattern for several files, `~` as the home
-    folder, and `s3:` as the start of an address.
+    In a path as it stands, DuckDB would treat `*`, `?` and `[` as a pattern for several files, `~` as the
+    home folder, and `s3:` as the start of an address.
 
     Raises:
         DataError: the path is not UTF-8, so that DuckDB cannot open the file.
@@ -119,7 +118,7 @@ def read_sql(name: str) -> str:
 
 
 def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
-    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns the connection to fetch from."""
+    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns a connection with the result."""
     return database.execute(read_sql(name), parameters or None)
 
 
@@ -130,10 +129,10 @@ def count_rows(database: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 
 def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **parameters: object) -> None:
-    """Runs SQL files of checks, such as "checks/core_holds", with the parameters that each SQL file mentions.
+    """Runs SQL files of checks, such as "checks/core_holds"; each file gets the parameters that it mentions.
 
     Raises:
-        CheckFailedError: a check selected a table row, which means that the row breaks the rule of the check.
+        CheckFailedError: a check selected a table row, which breaks the rule of the check.
     """
     for name in names:
         text = read_sql(name)
@@ -172,7 +171,7 @@ def storage_errors() -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns why a file could not be read or written, as one line, from an error of DuckDB or the system."""
+    """Returns the reason why a file could not be read or written, from an exception, on one line."""
     line = getattr(error, "strerror", None) or str(error).partition("\n")[0]
     _, brace, inner = line.partition("{")
     try:

@@ -18,11 +18,12 @@ _PACKAGES = {
     "lake": {"deltalake": "deltalake", "pyarrow": "pyarrow", "pyiceberg": "pyiceberg"},
     "ray": {"ray": "ray"},
 }
-"""For each extra, maps the names of importable modules to the names of the packages to install."""
+"""Maps each extra to its packages: the name of each importable module, with the name of the package to
+install."""
 
 
 def require_build_packages(what: str, *modules: str) -> None:
-    """Checks that modules of the extra [build] can be imported: the given modules, or by default all modules.
+    """Checks that the given modules of the extra [build], by default all its modules, can be imported.
 
     Raises:
         ConfigError: a module is not installed; the error says what to install.

@@ -26,10 +26,10 @@ RECIPE_SUFFIXES = (".toml",)
 
 
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Checks that a file can be written to a path, so that an error comes before long work instead of after.
+    """Checks that a file can be written to a path, before long work begins whose result goes to the path.
 
     Raises:
-        ConfigError: the path has none of the endings in `suffixes`, the path is a directory, or the folder of
+        ConfigError: the path has none of the endings in `suffixes`; the path is a directory; the folder of
             the path does not exist or is read-only.
     """
     if path.suffix.lower() not in suffixes:
@@ -44,12 +44,12 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yields a path for a new file in a temporary folder; moves the new file to `path` if no error is raised.
+    """Yields a path for a new file in a temporary folder; moves the file to `path` unless an error is raised.
 
     The temporary folder is beside `path`, and is deleted when the `with` statement ends.
 
     Raises:
-        DataError: the file cannot be written; an older file at `path` then stays.
+        DataError: the file cannot be written; an older file at `path` is then unchanged.
     """
     import duckdb
 
@@ -69,7 +69,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def plain_path(path: Path) -> Iterator[Path]:
     """Yields a path at which DuckDB and FAISS can write a file, and moves the file to `path` afterwards.
 
-    The function yields `path` itself if DuckDB and FAISS can write to `path`, or else a path in a temporary
+    The yielded path is `path` itself if DuckDB and FAISS can write to `path`, or else a path in a temporary
     folder.
     """
     absolute = path.absolute()
@@ -86,7 +86,7 @@ def write_table(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
     """Writes a DuckDB relation to a file as Parquet or CSV, depending on the ending .parquet or .csv.
 
     Raises:
-        ConfigError: `check_output` does not allow the path.
+        ConfigError: `check_output` refuses the path.
         DataError: the file cannot be written.
     """
     check_output(path, TABLE_SUFFIXES)
@@ -101,7 +101,7 @@ def write_text(text: str, path: Path) -> None:
     """Writes text to a file as UTF-8; replaces unpaired surrogates by question marks.
 
     Raises:
-        DataError: the file cannot be written; an older file at `path` then stays.
+        DataError: the file cannot be written; an older file at `path` is then unchanged.
     """
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", errors="replace")

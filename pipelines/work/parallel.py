@@ -20,25 +20,26 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _TEXTS_PER_PROCESS = 1_000
-"""The number of texts for one child process; fewer texts take less time than the start of an interpreter."""
+"""The least number of texts for which a child process is started; the start of an interpreter takes longer
+than the work on fewer texts."""
 _NUM_READ_AHEAD = 2
 """The largest number of items in the queue that the thread of `read_ahead` fills."""
 _SECONDS_TO_NOTICE = 0.1
-"""The number of seconds after which a thread that waits for the queue of `read_ahead` checks whether the
+"""A thread that waits for the queue of `read_ahead` wakes up after this many seconds, to check whether the
 reading or the writing side has stopped."""
 _SECONDS_TO_END = 2.0
-"""The number of seconds that `read_ahead` waits for its thread to end after the last item."""
+"""The largest number of seconds that `read_ahead` waits at the end for the reading thread to end."""
 
 
 def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threads: int = 0) -> list[_Result]:
-    """Applies a function to every text, in child processes if there are many texts; returns results in order.
+    """Applies a function to every text, for many texts in child processes; returns the results in order.
 
     Each child process is a new interpreter that imports the function by module and name. Child processes are
     not forked, because a forked process would inherit locks that threads of DuckDB and TensorFlow hold. The
-    start methods "spawn" and "forkserver" of `multiprocessing` are not used, because these methods run the
-    caller's main script again if the script does not test `__name__`. The function must be defined at the top
-    level of a module, and must return values that JSON can hold. At most `threads` child processes run, or
-    one per core if `threads` is 0.
+    start methods "spawn" and "forkserver" of `multiprocessing` are not used, because they run the caller's
+    main script again if the script does not test `__name__`. The function must be defined at the top level of
+    a module, and must return values that JSON can hold. At most `threads` child processes run; if `threads`
+    is 0, at most one per core.
     """
     num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
@@ -71,7 +72,7 @@ def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> l
     """Sends texts to a child process, and returns the results.
 
     Raises:
-        DataError: the child process ended early.
+        DataError: the child process ended before all results were returned.
     """
     output, _ = process.communicate(json.dumps(list(texts)).encode("ascii"))
     if process.returncode:
@@ -86,7 +87,7 @@ def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> l
 def _main(module: str, name: str) -> None:
     """Reads texts as a JSON array from stdin, and writes the results of a function as a JSON array to stdout.
 
-    If the parent process is killed, stdin ends early or stdout is closed, and the child process ends.
+    If the parent process is killed, the child process ends, because stdin ends or stdout is closed.
     """
     function: Callable[[str], Any] = getattr(import_module(module), name)
     try:
@@ -101,11 +102,11 @@ def _main(module: str, name: str) -> None:
 def read_ahead(
     items: Iterator[_Item], stopped: threading.Event | None = None
 ) -> Generator[_Item, None, None]:
-    """Yields the items of an iterator that runs in a thread, a few items ahead of the caller.
+    """Yields the items of an iterator; a thread runs the iterator a few items ahead of the caller.
 
     For example, the thread decompresses the next block of a file while DuckDB works on the current block;
-    decompression and DuckDB both release the global interpreter lock. After `stopped` is set, no more items
-    are yielded, even if the iterator waits for a pipe that nobody writes to.
+    decompression and DuckDB both release Python's global lock. After `stopped` is set, no more items are
+    yielded, even if the iterator waits for data from a pipe.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
     abandoned = stopped or threading.Event()

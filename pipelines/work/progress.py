@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 _step: ContextVar[str] = ContextVar("step", default="")
 """The text, such as "Step 2 of 5", with which the descriptions of all progress bars begin."""
 _tuning: ContextVar[bool] = ContextVar("tuning", default=False)
-"""Whether a search for settings shows a progress bar; if so, the progress bars of trainings stay hidden."""
+"""Whether a search for settings shows a progress bar; if so, trainings show no progress bars of their own."""
 
 
 def set_step(step: str) -> None:
-    """Lets the descriptions of all further progress bars begin with a text such as "Step 2 of 5"."""
+    """Sets the text, such as "Step 2 of 5", with which the descriptions of later progress bars begin."""
     _step.set(step)
 
 
@@ -51,8 +51,8 @@ def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
 def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
     """Shows a progress bar with the number of bytes read out of `total`, and the number of lines read.
 
-    Yields a function to call while files are read, with the number of bytes and the number of lines that were
-    read since the function was last called.
+    Yields a function to call while files are read, with the numbers of bytes and lines that were read since
+    the previous call.
     """
     from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn
 
@@ -93,8 +93,8 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
 def progress_of_lists(description: str, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
     """Shows a progress bar with the number of reviewers whose recommendation lists are made, out of `total`.
 
-    The progress bar also shows the number of reviewers per second and the time left, and starts at `done`
-    reviewers. Yields a function to call with the number of reviewers whose lists were just made; several
+    The progress bar starts at `done` reviewers, and also shows the number of reviewers per second and the
+    time left. Yields a function to call with the number of reviewers whose lists were just made; several
     threads may call the function.
     """
     from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn

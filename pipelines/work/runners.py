@@ -12,11 +12,11 @@ from engine.errors import ConfigError
 from pipelines.work.checkpoints import Checkpoints
 
 PLACES = ("ray",)
-"""The values of the option --on, which names a system that runs calls outside this process."""
+"""The values of the option --on, each of which names a system that runs calls outside this process."""
 
 
 class Runner(Protocol):
-    """Runs independent calls of functions; every class with this interface returns the same results.
+    """Runs independent calls of functions; the results are the same with every class that has this interface.
 
     A called function must be defined at the top level of a module, and must not change its arguments.
     """
@@ -27,7 +27,7 @@ class Runner(Protocol):
     def share(self, value: Any) -> Any:
         """Returns a reference to `value` that many calls can take as an argument.
 
-        The value is sent to each machine once, and not with each call.
+        The value is sent to each machine once, instead of with each call.
         """
 
     def run(
@@ -36,35 +36,36 @@ class Runner(Protocol):
         """Calls a function with each tuple of arguments in `calls`; yields each call's position and result.
 
         A result is yielded as soon as its call has ended, so that results may come in any order. A tuple is
-        taken from `calls` when a worker is free, so that few tuples are in memory at the same time.
+        taken from `calls` only when a worker is free, so that few tuples are in memory at the same time.
 
         Raises:
-            EngineError: a call raised an EngineError, or a worker was lost too often.
+            EngineError: a call raised an EngineError; a worker was lost too often.
         """
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Begins a call of a function; returns another function, which waits for the result and returns it.
+        """Begins a call of a function; returns a second function, which waits for the result and returns it.
 
-        `ThisProcess` makes the call only when the returned function is called. The returned function raises
-        the same errors as `run`, and must be called once.
+        `ThisProcess` makes the call when the second function is called, and not earlier. The second function
+        must be called once, and raises the same errors as `run`.
         """
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
-        The returned function takes the name of a method and arguments for the method, and returns a function
-        that waits for the result, as `begin` does. Calls are made in the order in which the calls were begun.
+        The returned function takes the name of a method and the method's arguments, and begins a call; it
+        returns a function that waits for the call's result, as `begin` does. The object's methods run in the
+        order in which the calls were begun.
         """
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns the checkpoints that calls may save, or none if workers may be on other machines."""
+        """Returns `checkpoints` for calls to save, or `NOTHING_KEPT` if workers may be on other machines."""
 
 
 class ThisProcess:
     """Runs calls in this process, one after another.
 
     Args:
-        num_workers: the number of calls that a caller should plan at a time, although calls run one by one.
+        num_workers: the number of calls that a caller should plan together, although calls run one by one.
     """
 
     def __init__(self, num_workers: int = 1) -> None:
@@ -95,15 +96,15 @@ class ThisProcess:
 
 
 HERE = ThisProcess()
-"""The runner that runs calls in this process, used where the caller asks for no other runner."""
+"""The runner that runs calls in this process; used unless the caller asks for another runner."""
 
 
 def check_place(on: str | None, address: str | None, processes: int) -> None:
     """Checks the options that say where calls run.
 
     Raises:
-        ConfigError: `on` is unknown, `processes` is negative, an address is given without `on`, or Ray is
-            not installed.
+        ConfigError: `on` is unknown; `processes` is negative; an address is given without `on`; Ray is not
+            installed.
     """
     at_least(0).check("processes", processes)
     if on is None:
@@ -122,20 +123,19 @@ def check_place(on: str | None, address: str | None, processes: int) -> None:
 def runner_for(
     on: str | None, address: str | None = None, processes: int = 0, *, threads: int | None = None
 ) -> Iterator[Runner]:
-    """Opens the runner that the arguments describe, and closes the runner when the `with` statement ends.
+    """Opens the runner that the arguments describe; closes the runner when the `with` statement ends.
 
     Args:
         on: "ray", or None for this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray in processes of this machine.
         processes: the number of workers; 0 for one worker on each core. Without Ray, calls run one at a time,
-            and the number is the number of calls that callers plan at a time.
+            and `processes` is the number of calls that callers plan together.
         threads: the number of threads of NumPy and FAISS in a worker of Ray; None for the number of threads
-        in
-            this process.
+            in this process.
 
     Raises:
-        ConfigError: as in `check_place`, or no cluster answers at the address.
+        ConfigError: `check_place` refuses the options; no cluster answers at the address.
     """
     check_place(on, address, processes)
     if on is None:

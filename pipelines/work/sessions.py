@@ -1,6 +1,7 @@
-"""Connects this process to a Ray cluster, or starts Ray on this machine and ends Ray with this process.
+"""Connects this process to a Ray cluster, or starts Ray on this machine until this process ends.
 
-If Ray is started on this machine, Ray keeps its files in a temporary folder, and refuses all other programs.
+If Ray is started on this machine, Ray keeps its files in a temporary folder, and refuses connections from
+other programs.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from engine.errors import ConfigError, DataError
 logger = logging.getLogger(__name__)
 
 MOST_LOST = 3
-"""The largest number of times that a call is repeated after the call's worker was lost; a call that loses
-more workers is taken for the cause of the losses."""
+"""The largest number of times that a call is repeated because the call's worker was lost; a call that loses
+even more workers probably causes the losses."""
 _LONGEST_FOLDER = 10
-"""The largest number of characters in the path of the folder for temporary files; the paths of Ray's sockets
-in a folder with a longer path would be too long for the system."""
+"""The largest number of characters in the path of the folder for temporary files; in a folder with a longer
+path, the paths of Ray's sockets would exceed the limit of the operating system."""
 _LONGEST_REASON = 300
-"""The largest number of characters of an error message of Ray that our error message repeats."""
+"""The largest number of characters of an error message of Ray that a message of this program repeats."""
 _SECONDS_TO_ANSWER = 10.0
 """The number of seconds within which a Ray cluster must accept a connection."""
 _SET_BY_RAY = ("RAY_AUTH_MODE", "PYTHONBREAKPOINT")
@@ -45,13 +46,13 @@ def ray_session(address: str | None, num_workers: int, environment: Mapping[str,
     """Connects to a Ray cluster, or starts Ray on this machine if `address` is None.
 
     The connection is closed, and a started Ray is ended, when the `with` statement ends. If the program has
-    connected to Ray before, the program's connection is used, and stays open. Yields True if all workers
-    inherit the environment variables in `environment`, which is so if Ray is started on this machine. The
-    argument `num_workers` is the number of workers if Ray is started on this machine.
+    connected to Ray before, the program's connection is used, and stays open. Yields True if Ray is started
+    on this machine, so that all workers inherit the environment variables in `environment`. The argument
+    `num_workers` is the number of workers if Ray is started on this machine.
 
     Raises:
-        ConfigError: no cluster answers at the address, or an address is given although the program has
-            connected to Ray before.
+        ConfigError: no cluster answers at the address; an address is given although the program has connected
+            to Ray before.
         DataError: Ray cannot start on this machine.
     """
     import ray
@@ -96,10 +97,11 @@ def _connect(address: str) -> None:
 
 
 def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]]) -> None:
-    """Starts Ray in processes of this machine, and tries a second time if the first start fails.
+    """Starts Ray in processes of this machine; if the first start fails, tries a second time.
 
-    Ray gives up a start after 30 seconds, which a busy machine may exceed; the second start is faster because
-    Ray's programs are in memory already. After an error or interrupt, the processes in `started` are killed.
+    A start of Ray fails after 30 seconds, which may be too short on a busy machine; the second start is
+    faster because Ray's programs are in memory already. After an error or interrupt, the processes listed in
+    `started` are killed.
     """
     import ray
 
@@ -133,16 +135,16 @@ def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]
 
 
 def _reason(error: BaseException) -> str:
-    """Returns the beginning of the message of an error of Ray, on one line."""
+    """Returns the beginning of an error message of Ray, on one line."""
     return " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
 
 
 @contextmanager
 def _surroundings(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Sets the environment variables of Ray's processes; yields a folder for Ray that is removed at the end.
+    """Sets the environment variables of Ray's processes; yields a folder for Ray, and removes it at the end.
 
-    Ray lets all users read Ray's folder; so the yielded folder is inside a folder that no other user may
-    enter.
+    Ray lets all users read Ray's folder; therefore, the yielded folder is inside a folder that no other user
+    may enter.
     """
     usual = Path(tempfile.gettempdir())
     place = usual if len(str(usual)) <= _LONGEST_FOLDER else Path("/tmp")
@@ -168,7 +170,7 @@ def _surroundings(environment: Mapping[str, str]) -> Iterator[Path]:
 
 @cache
 def _token() -> str:
-    """Returns the secret token for connections to Ray; always the same, because Ray reads the token once."""
+    """Returns the secret token for connections to Ray; the token never changes, because Ray reads it once."""
     return secrets.token_hex(32)
 
 
@@ -176,10 +178,11 @@ def _token() -> str:
 def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keeps Ray from using signals and stdout of this program; yields the list of processes that Ray starts.
 
-    Functions of Ray are replaced, because Ray has no settings for signals and stdout. An unchanged Ray would
-    replace the handler of SIGTERM, without which commands do not clean up. An unchanged Ray prints on stdout,
-    where answers are printed, when a worker is lost. An unchanged Ray starts processes in the process group
-    of the program, so that a signal to the process group would end Ray before the program cleans up.
+    Functions of Ray are replaced, because Ray has no settings for signals and stdout. Without the
+    replacement, Ray would replace this program's handler of SIGTERM, which lets commands clean up. Without
+    the replacement, Ray would print on stdout when a worker is lost; stdout is for answers. Without the
+    replacement, Ray would start processes in the program's process group, so that a signal to the process
+    group would end Ray before the program cleans up.
     """
     from ray._private import services, utils, worker
 
