@@ -23,12 +23,12 @@ from pipelines.training.validation import likelihood_of, ndcg_of
 
 Head = TypeVar("Head")
 OnFigure = Callable[[float], None]
-"""A function that receives the validation metric after each training round, and may raise an exception to
-stop the training."""
+"""A function that gets the validation metric after each training round, and may raise an exception to stop
+the training."""
 
 _RANKED_REVIEWERS = 2000
-"""The largest number of reviewers on whom the linear model of neighbours is measured; more reviewers would
-take time and hardly change the measured NDCG@20."""
+"""The largest number of reviewers on whom the linear model of neighbours is measured; with more reviewers,
+the measured NDCG@20 would hardly change."""
 
 
 class Range(NamedTuple):
@@ -37,13 +37,13 @@ class Range(NamedTuple):
     low: float
     high: float
     log: bool = False
-    """True if values are drawn evenly on a logarithmic scale."""
+    """True if values are drawn evenly on a logarithmic scale; False for a linear scale."""
     whole: bool = False
     """True if only whole numbers are tried."""
 
 
 class TuningData(NamedTuple):
-    """Holds the training reviews and the held-out reviews of a search for settings, without test reviews."""
+    """Holds the reviews on which a search for settings trains, and the held-out reviews; no test reviews."""
 
     train: Reviews
     held_out: Reviews
@@ -53,30 +53,31 @@ class TuningData(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Describes a part of the model whose settings are searched separately from all other settings."""
+    """Describes a part of the model whose settings are searched independently of all other settings."""
 
     name: str
     figure: str
     """The name of the validation metric that the search maximises, such as NDCG@20."""
     ranges: Mapping[str, Range]
-    """The range of values of each searched setting, by the setting's dotted name such as "rating.l2"."""
+    """The range of values for each searched setting; a key is a setting's dotted name, such as
+    "rating.l2"."""
     share: float
-    """The share of the time budget for this part of the model, relative to the shares of the other parts."""
+    """How much of the time budget this part of the model gets, relative to the shares of the other parts."""
     measure: Callable[[TuningData, Config, OnFigure], float]
-    """A function that trains this part of the model with a configuration, and returns the validation
+    """A function that trains this part of the model with given settings, and returns the validation
     metric."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
-    """A function that tells whether a model for given reviews and settings has this part."""
+    """A function that tells whether a model of given reviews and settings has this part at all."""
 
 
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
-    """Removes the test reviews, and divides the other reviews into training reviews and held-out reviews.
+    """Removes the test reviews; divides the other reviews into training reviews and held-out reviews.
 
-    The test reviews, on which a build measures its model, are removed so that test reviews do not influence
-    the settings that are found. The held-out reviews are the last reviews of each reviewer.
+    The test reviews are those on which a build measures its model; they are removed so that they do not
+    influence the settings. The held-out reviews are the last reviews of each reviewer.
 
     Raises:
-        DataError: too few reviewers have a like among the held-out reviews.
+        DataError: the held-out reviews contain likes of too few reviewers.
     """
     training = in_order(reviews, config)
     if config.split.test_share > 0:
@@ -106,9 +107,9 @@ def _measure_rating(data: TuningData, config: Config, on_figure: OnFigure) -> fl
 
 
 def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -> float:
-    """Measures the NDCG@20 of lists that use nothing but the linear model of neighbours.
+    """Measures the NDCG@20 of lists that are made with the linear model of neighbours alone.
 
-    Older reviews of a reviewer's history weigh less than newer reviews.
+    Newer reviews of a reviewer's history weigh more than older reviews.
     """
     blend = first_blend(data.train, config)
     weights = np.where(data.train.likes(blend.like_rating), 1.0, blend.other_weight)
@@ -131,7 +132,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
 
 
 def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable[[Head], float]:
-    """Returns a function that validates a head of the model and passes the metric to `on_figure`."""
+    """Returns a function that validates a head of the model, and passes the metric to `on_figure`."""
 
     def told(head: Head) -> float:
         figure = validate(head)

@@ -25,11 +25,11 @@ def differences(config: Config) -> dict[str, Any]:
 def write_recipe(config: Config, path: Path, notes: Sequence[str] = ()) -> None:
     """Writes a configuration as a recipe, a TOML file that `load_config` can read.
 
-    The recipe begins with the lines in `notes` as comments for human readers. An old file at `path` stays
-    until the recipe is complete.
+    The recipe begins with the lines in `notes` as comments for human readers. An older file at `path` is
+    replaced only when the recipe is complete.
 
     Raises:
-        ConfigError: the path does not end with .toml, or no file can be written to the path.
+        ConfigError: the path does not end with .toml; no file can be written to the path.
         DataError: the file cannot be written.
     """
     check_output(path, RECIPE_SUFFIXES)

@@ -1,4 +1,4 @@
-"""Runs trials: chooses settings for a part of the model, trains the part, and stops poor trials early."""
+"""Runs trials: trains a part of the model with chosen settings, and stops a trial if its metric is poor."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FULL_TRIALS = 3
-"""The number of first trials of a search that always run to the end, because later trials are compared with
-the completed first trials."""
+"""Until this many trials of a search are completed, no trial is stopped for a poor metric, because there is
+too little to compare with."""
 _FIRST_ROUNDS = 2
-"""The number of first training rounds after which a trial is never stopped, because the validation metric of
-the first rounds says little."""
+"""During this many training rounds at the start of a trial, the trial is not stopped for a poor metric,
+because the first metrics say little."""
 
 
 class Tried(NamedTuple):
@@ -34,7 +34,7 @@ class Tried(NamedTuple):
     figures: Sequence[float]
     """The validation metric after each training round of the trial."""
     final: float | None
-    """The validation metric after the training; None if the trial was pruned, which means stopped early."""
+    """The validation metric at the end of the training; None if the trial was pruned (stopped early)."""
 
 
 def run_trials(
@@ -48,7 +48,7 @@ def run_trials(
 ) -> None:
     """Chooses settings for `number` trials, runs the trials, and saves the outcomes in order.
 
-    Settings and outcomes depend on `number`, and not on the machine on which a trial runs.
+    Settings and outcomes depend on `number`, but not on the machines on which trials run.
     """
     import optuna
     from optuna.trial import TrialState
@@ -87,20 +87,21 @@ def try_settings(
     completed: Sequence[FrozenTrial],
     seconds: float,
 ) -> Tried:
-    """Trains a part of the model with the given settings, and stops early if the validation metric is poor.
+    """Trains a part of the model with the given settings; stops early if the validation metric is poor.
 
-    A trial is compared with the completed trials alone, and not with trials that run at the same time, so
-    that the outcome does not depend on where and when trials run. The first trial always runs to the end.
+    A trial is compared with completed trials, and never with trials that run at the same time, so that the
+    outcome does not depend on where and when trials run. The first trial always runs to the end.
 
     Args:
         data: the training reviews and the held-out reviews.
         measure: the function that trains a part of the model and returns the validation metric.
         config: the settings to try.
-        completed: the completed trials of the search; if there are none, this trial is the first.
-        seconds: the seconds after which the trial is stopped.
+        completed: the completed trials of the search; empty for the first trial.
+        seconds: the number of seconds after which a trial other than the first is stopped.
 
     Raises:
-        TrainingError: the training of the first trial failed; later trials with such an error are pruned.
+        TrainingError: the training of the first trial failed; if a later trial fails in the same way, the
+            trial is pruned.
     """
     import optuna
 
@@ -130,14 +131,14 @@ def try_settings(
 
 
 def ended_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Returns the trials that were completed or pruned, oldest first."""
+    """Returns the trials that ran to the end or were pruned (stopped early), oldest first."""
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def completed_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """Returns the trials that were completed, oldest first."""
+    """Returns the trials that ran to the end, oldest first."""
     return [trial for trial in ended_trials(study) if trial.state.name == "COMPLETE"]
 
 
@@ -149,5 +150,5 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three significant digits, so that the recipe holds exactly the tried value."""
+    """Rounds a setting to three significant digits, so that the recipe can hold exactly the tried value."""
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")

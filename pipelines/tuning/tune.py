@@ -1,4 +1,4 @@
-"""Searches for better settings in trials on validation reviews, and writes the best settings as a recipe."""
+"""Searches for better settings by trials on held-out reviews, and writes the best settings as a recipe."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_TRIALS = 100
-"""The default of the largest number of trials for each part of the model; more trials hardly find better
-settings."""
+"""The default of `trials`, the largest number of trials for each part of the model; more trials hardly find
+better settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ class Tuned:
     settings: Mapping[str, Any]
     """The settings with the best validation metric, by dotted name such as "rating.l2"."""
     trials: int
-    """The number of trials that ended, in this run and in earlier runs."""
+    """The number of trials that have ended, in this run and in earlier runs."""
     pruned: int
-    """The number of trials that were pruned, which means stopped early."""
+    """The number of trials that were pruned (stopped early)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,29 +81,30 @@ def tune(
 ) -> Tuning:
     """Searches for better values of the settings that matter most, and writes the best values as a recipe.
 
-    The first trial of every part of the model uses the settings of `config`. Trials are saved in a database
+    For every part of the model, the first trial uses the settings of `config`. Trials are saved in a database
     beside the recipe; another run with the same reviews and configuration continues from the saved trials.
-    The search does not use the test reviews. The recipe holds all settings that differ from the defaults.
+    The test reviews, on which a build measures its model, are not used. The recipe holds all settings that
+    differ from the defaults.
 
     Args:
         reviews: the review files.
         output: the path of the recipe, which ends with .toml.
         metadata: the files with metadata of movies; needed if the configuration filters reviews by metadata.
         config: the settings with which the search begins.
-        time_budget: the seconds for all parts of the model together; each part runs at least one trial.
+        time_budget: the number of seconds for all parts of the model together; even if the seconds are over,
+            one trial of each part is run.
         trials: the largest number of trials of each part, in this run and in earlier runs together.
         at_once: the number of trials whose settings are chosen together, before one of these trials has
-        ended;
-            0 for one trial, or with Ray for one trial per worker. Equal numbers find equal settings in this
-            process and on Ray, unless time runs out.
+            ended; 0 for one trial, or with Ray for one trial per worker. With equal numbers, the same
+            settings are found in this process and on Ray, unless time runs out.
         on: "ray" to run the trials that are chosen together in parallel in workers of Ray; None to run trials
             one after another in this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
 
     Raises:
-        ConfigError: the output is not a writable .toml file, or the time budget or `trials` is too small.
-        EngineError: a file or a setting is not usable, or the reviews are too few to tune on.
+        ConfigError: the output is not a writable .toml file; the time budget or `trials` is too small.
+        EngineError: a file or a setting is not usable; the reviews are too few for tuning.
     """
     require_build_packages("A search for settings")
     check_place(on, address, at_once)
@@ -135,7 +136,8 @@ def tune_reviews(
 ) -> Tuning:
     """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
 
-    Trials run in the workers of `runner`, by default in this process. Workers do not write to the database.
+    Trials run in the workers of `runner`; the default runner uses this process. Only this process writes to
+    the database, so that workers may be on other machines.
     """
     runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)
@@ -162,9 +164,10 @@ def _search(
     seconds: float,
     trials: int,
 ) -> Tuned:
-    """Searches the settings of one part of the model until `seconds` are over or `trials` have ended.
+    """Searches the settings of one part of the model, for `seconds` or until `trials` trials have ended.
 
-    The argument `shared` is the reference to `data` that calls of the runner take in place of `data`.
+    The argument `shared` is the runner's reference to `data`, which the runner's calls take in place of
+    `data`.
     """
     import optuna
 
@@ -199,7 +202,7 @@ def _search(
 
 
 def _start(part: Part, config: Config) -> dict[str, Any]:
-    """Returns the settings that are tried first: the settings in `config`, clipped to the searched ranges."""
+    """Returns the settings of the first trial: the settings in `config`, limited to the searched ranges."""
     given = config.to_dict()
     start = {}
     for name, (low, high, _, _) in part.ranges.items():
@@ -211,8 +214,8 @@ def _start(part: Part, config: Config) -> dict[str, Any]:
 def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
     """Returns a hash of the reviews, the settings and the ranges of a search.
 
-    The hash is part of the name of the saved search, so that only a search with equal data and settings
-    continues from saved trials.
+    The hash is part of the saved search's name, so that a search continues from saved trials only if data and
+    settings are equal.
     """
     digest = hashlib.sha256(json.dumps([config.to_dict(), part.ranges], sort_keys=True).encode())
     for reviews in (data.train, data.held_out):
@@ -223,7 +226,7 @@ def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
 
 @contextmanager
 def _storage(path: Path) -> Iterator[BaseStorage]:
-    """Opens the SQLite database of trials at a path, and closes the database at the end.
+    """Opens the SQLite database of trials at a path; closes the database when the `with` statement ends.
 
     Raises:
         DataError: the file is not a database of trials, or cannot be written.
