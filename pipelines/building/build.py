@@ -64,11 +64,11 @@ _SHOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """Holds the manifest and the directory of the index that a build wrote.
+    """Holds the manifest of the index that a build wrote, and the directory of the index.
 
     Attributes:
         manifest: the manifest of the index, which holds settings, counts, metrics and facts about the
-        training.
+            training.
         directory: the directory of the index, which `Engine.load` opens.
     """
 
@@ -96,36 +96,35 @@ def build_index(
 ) -> BuildResult:
     """Builds an index from files of reviews or tables in memory, and from the journal of `output`.
 
-    An older index in the directory `output` stays in use until the new index is complete. The journal, which
-    holds the feedback that a service has received, is read from the first line.
+    If the directory `output` holds an older index, the older index stays in use until the new index is
+    complete. The journal holds the feedback that the HTTP service has received; all its lines are read.
 
     Args:
         reviews: the path of a review file in any of the known formats, or of a folder that is a journal; a
             table of reviews, such as a DataFrame of pandas or Polars or a table of Arrow; or a list of paths
-            and tables. The columns of a table are found by the same rules as the columns of a file, and
-            every row of a table is accounted for like a row of a file.
+            and tables. A table is read by the same rules as a file.
         output: the directory to which the index is written.
         metadata: files or tables with metadata of movies, as for `reviews`.
         config: the settings of the build; by default the default settings.
         report: the path of a copy of report.html, the report that is written to every index; None for no
-        copy.
+            copy.
         resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
-        files
-            and settings must be the same as in the interrupted build. The result is the same as the result of
-            a build without interruption.
+            interrupted build must have had the same files and settings. The resulting index is the same as
+            without the interruption.
         keep: how many builds the directory keeps, the new build included; by default as many as before, and
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as
             "ndcg@10 >= 0.97 * live"; by default the new build always replaces the live build.
-        on: "ray" to read files and run independent trainings at the same time in workers of Ray; None to work
-            in this process. The resulting index is the same.
+        on: "ray" to let workers of Ray read files and run independent trainings at the same time; None to
+            work in this process. The resulting index does not depend on `on`.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
 
     Raises:
-        NotPublishedError: the new build does not meet the condition, and is kept beside the live build.
-        EngineError: a file, a setting or the output is not usable, or the recall of the two-stage search
-            stays below `index.recall_floor`.
+        NotPublishedError: the new build does not meet the condition `publish_if`, and is kept beside the live
+            build.
+        EngineError: a file, a setting or the output is not usable; the recall of the two-stage search stays
+            below `index.recall_floor`.
     """
     require_build_packages("A build")
     check_place(on, address, 0)
@@ -223,9 +222,10 @@ def _fit_all(
     checkpoints: Checkpoints,
     runner: Runner,
 ) -> Model:
-    """Trains the model of the index on all reviews; on Ray, a worker trains while quality is measured.
+    """Trains the model of the index on all reviews; with Ray, in a worker while quality is measured here.
 
-    The worker uses other workers if the setting `relevance.num_parts` divides the reviewers into groups.
+    If the setting `relevance.num_parts` divides the reviewers into groups, the worker lets other workers
+    train the groups.
     """
     learned = training_reviews(reviews, config.sentiment)
     runner = runner if config.relevance.num_parts > 1 else HERE

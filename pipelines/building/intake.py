@@ -1,4 +1,4 @@
-"""Reads the files of a build into arrays for training, and writes the catalogue and the ids of the index."""
+"""Reads the files of a build into arrays for training; writes the catalogue and the ids of the index."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _TRAITS_STEP = "traits"
 _LEAST_SPACE = 16 << 20
 """The number of bytes of disk space that a build needs even for the smallest files."""
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
-"""The endings of names by which remote files are recognised as compressed, because remote files are not
-opened for an estimate of disk space."""
+"""The endings of names of compressed files, by which compressed remote files are recognised without being
+opened."""
 _PER_COMPRESSED_BYTE = 6
 """The number of bytes of disk space that a build needs for each byte of a compressed file."""
 
@@ -46,19 +46,20 @@ class Intake(NamedTuple):
     """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The reviews that were kept; movie rows in these reviews number the movies with reviews alone."""
+    """The reviews that were kept; movie rows count the movies that have reviews, and leave out cold
+    movies."""
     catalogue: ColdCatalogue | None
     """The metadata of all movies, with or without reviews; None if the build adds no movies without
     reviews."""
     features: Floats | None
-    """The vectors that `content_features` computes from the metadata of the reviewed movies; None if the
+    """The vectors that `content_features` computes from the metadata of the movies with reviews; None if the
     settings ask for no neighbours by metadata."""
     traits: Traits
     """The metadata by which similar movies are compared, for all movies of the index."""
 
     @property
     def learned_traits(self) -> Traits:
-        """Returns the traits of the movies with reviews, on which the build trains."""
+        """Returns the traits of the movies with reviews, which are the movies on which the build trains."""
         return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 
@@ -72,12 +73,12 @@ def take_in(
 ) -> Intake:
     """Reads the files of a build, and writes the files of the index that need no training.
 
-    If an interrupted build has already read the files and saved the result as a checkpoint, the saved result
-    is restored. If no saved result exists, `runner` reads the files, perhaps in workers, and the result is
-    saved as a checkpoint.
+    If an interrupted build has saved the result of reading as a checkpoint, the saved result is restored and
+    no file is read. Otherwise `runner` reads the files, perhaps in workers, and the result is saved as a
+    checkpoint.
 
     Raises:
-        EngineError: a file or a setting is not usable, or too few reviews are left.
+        EngineError: a file or a setting is not usable; too few reviews are left.
     """
     intake = _restore(writer, checkpoints)
     if intake is None:
@@ -87,7 +88,7 @@ def take_in(
 
 
 def space_needed(files: Iterable[Input]) -> int:
-    """Estimates the disk space that a build needs for temporary files and for the index, in bytes."""
+    """Estimates how many bytes of disk space a build needs for temporary files and for the index."""
     total = 0
     for given in files:
         path = file_of_input(given)
@@ -152,8 +153,8 @@ def _read(
 def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> None:
     """Saves the reviews, the metadata and the written files of the index as checkpoints.
 
-    The checkpoint of the reviews is written last, because `_restore` takes the checkpoint of the reviews as a
-    sign that all other checkpoints are complete.
+    The checkpoint of the reviews is written last; its existence tells `_restore` that all other checkpoints
+    are complete.
     """
     if intake.catalogue is not None:
         checkpoints.save(_COLD_STEP, vars(intake.catalogue), {})
@@ -168,7 +169,7 @@ def _keep(intake: Intake, writer: ArtifactWriter, checkpoints: Checkpoints) -> N
 
 
 def _restore(writer: ArtifactWriter, checkpoints: Checkpoints) -> Intake | None:
-    """Restores the reviews, metadata and files that `_keep` saved, or returns None if nothing was saved."""
+    """Restores the reviews, metadata and files that `_keep` saved; returns None if nothing was saved."""
     saved = checkpoints.load(_STEP)
     if saved is None:
         return None

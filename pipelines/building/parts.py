@@ -1,9 +1,9 @@
-"""Plans on which engine each part of the work runs: on this machine, on Ray, or in a vector database.
+"""Plans where each part of the work runs: on this machine, in workers of Ray, or in a vector database.
 
-Several workers may read files, and one machine joins the rows of the files; reading and joining need limited
-memory for files of any size. Training needs a machine whose memory holds all reviews; vectors of reviewers
-that do not fit into memory are kept in a file. Several workers may make the lists of all reviewers. Several
-nodes of a vector database may hold the vectors of the movies.
+Several workers may read files, but one machine joins the rows of the files; reading and joining need limited
+memory for files of any size. Training needs a machine whose memory holds all reviews; the vectors of
+reviewers are kept in a file if memory is too small for them. Several workers may make the lists of all
+reviewers. Several nodes of a vector database may hold the vectors of the movies.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from pipelines.building.survey import Survey
 from pipelines.networks.paged_rows import file_bytes
 
 _SECONDS_REVIEWER = 2e-4
-"""The seconds in which one core makes the list of one reviewer in an index with ratings, as measured: 9,753
-lists a second on two cores."""
+"""The number of seconds in which one core makes one reviewer's list in an index with ratings; two cores were
+measured to make 9,753 lists a second."""
 _WORKER_BYTES = 200_000_000
-"""The memory of a worker that makes lists, in bytes, without the mapped files of the index."""
+"""The number of bytes of memory that a worker that makes lists needs beside the mapped files of the index."""
 _WORKER_SECONDS = 3.0
-"""The seconds in which a worker starts and opens the index."""
+"""The number of seconds that a worker needs to start and to open the index."""
 _WANTED_SECONDS = 3600.0
-"""The number of seconds in which all files should be read, and in which the lists of all reviewers should be
-made; the number of workers is planned accordingly."""
+"""The number of seconds that the plan allows for reading all files, and again for making the lists of all
+reviewers."""
 _READING_BYTES = 850_000_000
-"""The memory of a worker that reads files of the usual size, one file at a time, in bytes."""
+"""The number of bytes of memory of a worker that reads files of usual size, one file at a time."""
 _MOST_WORKERS = 1000
 """The largest number of workers that is planned for a part of the work."""
 _NODE_BYTES = 16_000_000_000
-"""The size of the vectors that one node of a vector database should hold, in bytes."""
+"""The number of bytes of vectors that one node of a vector database should hold at most."""
 _SECONDS_COMPARED = 2.5e-8
-"""The seconds in which one core of a vector database compares a query with one vector of 64 numbers in
-memory."""
+"""The number of seconds in which one core of a vector database compares a query with one vector of 64 numbers
+in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,10 @@ class Part:
     workers: int
     """The number of processes, workers or nodes that share this part of the work."""
     memory: int
-    """The memory that each process, worker or node needs, in bytes."""
+    """The number of bytes of memory that each process, worker or node needs."""
     seconds: float
-    """The seconds that this part of the work takes; for the search for candidates, the seconds of one
-    search."""
+    """The number of seconds that this part of the work takes; for the search for candidates, the seconds of
+    one search."""
     why: str
     """The reason for the choice of the engine, as one sentence."""
 
@@ -74,11 +74,11 @@ def parts_of(
         config: the settings of the build.
         memory: the peak memory of each phase of a build, in bytes.
         seconds: the time of each phase of a build, in seconds.
-        joined: the time to join the rows of the files, in seconds, which is not divided among workers.
+        joined: the seconds in which one machine joins the rows of the files; more workers do not shorten this
+            time.
         machine: the memory of this machine in bytes, the free disk space in bytes, and the number of cores.
         pace: the time of a computation on this machine, divided by the time on the machine on which `Costs`
-        was
-            measured.
+            was measured.
     """
     return [
         _reading(memory["reading"], seconds["reading"], joined, machine),

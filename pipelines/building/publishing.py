@@ -1,4 +1,4 @@
-"""Decides whether a new build may replace the live build, by conditions such as "ndcg@10 >= 0.97 * live"."""
+"""Decides by conditions, such as "ndcg@10 >= 0.97 * live", whether a new build may replace the live build."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COUNTS = ("reviews", "reviewers", "movies", "cold_movies")
 """The names of the counts that a publishing condition may contain, as in the section `counts` of a
 manifest."""
 QUALITY = (*figure_names(), "mae", "rmse", "calibration_error")
-"""The names of the metrics of the engine's model on held-out reviews that a publishing condition may
-contain."""
+"""The names of the metrics that a publishing condition may contain; the metrics are those of the engine's
+model on held-out reviews."""
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _OPPOSITES = {">=": "under", "<=": "over", ">": "not over", "<": "not under"}
 _PART = re.compile(
@@ -35,7 +35,7 @@ _GRAMMAR = 'write comparisons such as "ndcg@10 >= 0.97 * live" or "reviews > 100
 
 
 class Comparison(NamedTuple):
-    """Compares a metric of a new build with a number, or with a multiple of the metric of the live build."""
+    """Compares a metric of a new build with a number, or with a multiple of the live build's metric."""
 
     figure: str
     sign: str
@@ -43,10 +43,10 @@ class Comparison(NamedTuple):
     of_live: bool
 
     def fault(self, new: Mapping[str, float], live: Mapping[str, float] | None) -> str | None:
-        """Describes why a new build fails the comparison, for use in a sentence; None if the build passes.
+        """Describes, as a part of a sentence, why a new build fails the comparison; None if the build passes.
 
         The argument `new` holds the metrics of the new build. The argument `live` holds the metrics of the
-        live build, or is None if there is no live build.
+        live build; `live` is None if there is no live build.
         """
         if self.of_live and live is None:
             return None
@@ -75,9 +75,8 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
         output: the directory of the index.
 
     Raises:
-        ConfigError: the text is not a condition, or contains a metric that is unknown or that the new build
-        or
-            the live build does not have.
+        ConfigError: the text is not a condition; a metric in the text is unknown; the new build or the live
+            build does not have the metric.
         ArtifactError: the live build cannot be opened.
     """
     comparisons = [_comparison(part, text) for part in re.split(r"(?i)\band\b", text)]
@@ -109,7 +108,7 @@ def figures_of_live(directory: Path) -> dict[str, float] | None:
 
 
 def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the metrics in the sections of a manifest that a publishing condition may contain."""
+    """Returns those metrics in the sections of a manifest that a publishing condition may contain."""
     quality = manifest.get(layout.METRICS_SECTION, {}).get("ncf", {})
     counts = manifest.get(layout.COUNTS_SECTION, {})
     known = {name: quality.get(name) for name in QUALITY} | {name: counts.get(name) for name in COUNTS}
@@ -117,11 +116,11 @@ def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judge(comparisons: list[Comparison], writer: ArtifactWriter) -> NotPublishedError | None:
-    """Refuses to publish a build that fails one of the comparisons, and returns the error to raise, or None.
+    """Decides whether to publish a build; returns the error to raise if a comparison fails, or else None.
 
-    The caller must have written the sections of the build's manifest. A refused build stays on disk beside
-    the live build. If there is no live build yet, the new build is published even if the build fails a
-    comparison.
+    Before the call, the sections of the build's manifest must have been written. A refused build stays on
+    disk beside the live build. If there is no live build yet, the new build is published even if the build
+    fails a comparison.
     """
     live = figures_of_live(writer.directory)
     faults = [fault for one in comparisons if (fault := one.fault(figures_in(writer.sections), live))]

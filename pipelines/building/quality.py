@@ -1,4 +1,4 @@
-"""Measures the quality of a build's model, and of baselines that are fast to train, on held-out reviews."""
+"""Measures on held-out reviews the quality of a build's model, and of baselines that are fast to train."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from pipelines.work.runners import HERE, Runner
 logger = logging.getLogger(__name__)
 
 _MAX_REVIEWERS = 5000
-"""The largest number of reviewers for whom quality is measured by ranking all movies."""
+"""The largest number of reviewers whose rankings of all movies are measured."""
 _MAX_SCORES = 50_000_000
-"""The largest number of scores in a measurement, which is the number of reviewers times the number of movies;
-for a large catalogue, quality is measured for fewer reviewers."""
+"""The largest number of scores (reviewers times movies) in a measurement; for a large catalogue, fewer
+reviewers are measured."""
 _MAX_REVIEWS = 200_000
 """The largest number of held-out reviews whose ratings are predicted to measure quality."""
 _EASE_UP_TO = 3_000
-"""The largest number of movies for which the baseline EASE is measured; with more movies, EASE takes too
-long."""
+"""The largest number of movies for which the baseline EASE is trained; with more movies, the training takes
+too long."""
 _QUALITY = "quality"
-"""The name of the checkpoint that holds the measured metrics and the findings of a build."""
+"""The name of the checkpoint that holds a build's measured metrics, and the findings of `find_on_part`."""
 _MEASURED = "measured"
-"""The name of the folder of checkpoints for the training of the model whose quality is measured."""
+"""The name of the folder of checkpoints for training the model whose quality is measured."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
-"""The names of the metrics that are written to the log."""
+"""The names of the metrics that are logged."""
 
 
 class Quality(NamedTuple):
@@ -49,10 +49,11 @@ class Quality(NamedTuple):
 
     figures: dict[str, dict[str, float]]
     """The metrics of each model: "ncf" is the engine's model, "popularity" ranks movies by popularity, and
-    "constant" predicts a constant rating. Reviews without ratings give no metrics of "constant"."""
+    "constant" predicts a constant rating. If the reviews have no ratings, there are no metrics of
+    "constant"."""
     calibration: Sequence[dict[str, float]] = ()
-    """The share of liked movies in each bin of the predicted chance of a like; empty if the reviews have no
-    ratings."""
+    """For each bin of predicted chances of a like, the share of movies that were liked; empty if the reviews
+    have no ratings."""
 
 
 class Baselines(NamedTuple):
@@ -75,8 +76,8 @@ def find_on_part(
 ) -> Findings | None:
     """Chooses the number of rounds and the weights for the training in `measure_quality`.
 
-    Returns None if quality is not measured, because no reviews are held out or too few reviews would be left
-    for training.
+    Returns None if quality cannot be measured: no reviews are held out, or too few reviews would be left for
+    training.
 
     Args:
         reviews: all reviews of the build.
@@ -106,7 +107,7 @@ def measure_quality(
     findings: Findings | None,
     runner: Runner = HERE,
 ) -> Quality:
-    """Trains a model without each reviewer's last reviews, and measures predictions of the last reviews.
+    """Trains a model without each reviewer's last reviews; measures how well it predicts the last reviews.
 
     The argument `findings` is the result of `find_on_part`; if `findings` is None, nothing is measured.
     Metrics that an interrupted build has saved as a checkpoint are not measured again. The docstring of
@@ -177,7 +178,7 @@ def _measure(
 def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
     """Trains baselines without each reviewer's last reviews, and measures predictions of the last reviews.
 
-    No baseline is trained for more reviews than the setting `report.baselines_up_to` allows.
+    If there are more reviews than the setting `report.baselines_up_to` allows, no baseline is trained.
     """
     limit = config.report.baselines_up_to
     if len(reviews) > limit:
@@ -214,7 +215,7 @@ def measure_baselines(reviews: Reviews, config: Config) -> Baselines:
 def _ranking(
     score: Score, split: Split, like_rating: float, seed: int, top: Top | None = None
 ) -> dict[str, float]:
-    """Ranks all movies for a sample of reviewers, and returns metrics of the ranks of held-out likes."""
+    """Ranks all movies for a sample of reviewers; returns metrics of the positions of held-out likes."""
     train, held_out = split
     relevant = held_out.select(held_out.likes(like_rating))
     most = min(_MAX_REVIEWERS, max(500, _MAX_SCORES // train.num_movies))
@@ -222,7 +223,7 @@ def _ranking(
 
 
 def _errors(medians: NDArray[np.floating], means: NDArray[np.floating], rated: Reviews) -> dict[str, float]:
-    """Computes the mean absolute error of predicted medians, and the RMSE (`rmse`) of predicted means.
+    """Returns the mean absolute error of the predicted medians (`mae`), and the RMSE of the predicted means.
 
     The predicted medians and means are ratings, float [num_reviews].
     """

@@ -1,7 +1,6 @@
 """Decides whether an interrupted build can be resumed.
 
-A build can be resumed if the input files, the settings and the version of Movie Engine are the same as before
-the interruption.
+A build can be resumed if files, settings and version of Movie Engine are those of the interrupted build.
 """
 
 from __future__ import annotations
@@ -26,13 +25,12 @@ from pipelines.work.checkpoints import Checkpoints
 logger = logging.getLogger(__name__)
 
 _IDENTITY = "build.json"
-"""The name of the file, in the work directory of a build, that records the build's files, settings and
-version."""
+"""The name of the file in a build's work directory that records the build's files, settings and version."""
 _LIVE = "live"
 """The name of the entry in build.json that records which build was live when the interrupted build began."""
 _MAY_DIFFER = ("ingest.memory_limit",)
-"""The settings that may change before a build is resumed, because these settings do not affect the resulting
-index."""
+"""The settings that may differ when a build is resumed, because the resulting index does not depend on these
+settings."""
 _HOW_TO_GO_ON = "the same command with --resume goes on from the last checkpoint"
 
 
@@ -42,13 +40,14 @@ def resumable_work(
 ) -> Iterator[Checkpoints]:
     """Creates or reopens the work directory of a build, and yields the checkpoints in the directory.
 
-    The caller must hold the lock on the index directory. If the process is killed or raises an unexpected
-    error, the work directory is kept. After a KeyboardInterrupt or a disk error, a work directory with a
-    checkpoint is kept, and a note on the raised error says how to resume the build. After any other
-    EngineError, the work directory is removed, because the same build would fail again.
+    The caller must hold the lock on the index directory. The work directory is kept if the process is killed
+    or an unexpected error is raised. After a KeyboardInterrupt or a disk error, a work directory with a
+    checkpoint is kept; a note on the error says how to resume the build. After any other EngineError, the
+    work directory is removed, because the resumed build would fail again.
 
     Raises:
-        ConfigError: the directory belongs to a build with other files, other settings or another version.
+        ConfigError: the work directory belongs to a build with other files, other settings or another
+            version.
     """
     identity = {
         "version": version("movie-engine"),
@@ -97,7 +96,7 @@ def _is_of_the_disk(error: EngineError) -> bool:
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
-    """Raises an error that names the difference if two builds differ in files, settings or version."""
+    """Compares two builds' files, settings and versions; raises an error that names the first difference."""
     settings = {*before["settings"], *now["settings"]}
     changed = sorted(name for name in settings if before["settings"].get(name) != now["settings"].get(name))
     if before["version"] != now["version"]:
@@ -115,10 +114,10 @@ def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], directory: 
 
 
 def _signature(path: Input) -> list[Any]:
-    """Returns facts by which an input is recognised: path, size and modification time for a regular file.
+    """Returns the facts by which an input is recognised: path, size and modification time of a file.
 
-    For a pipe or a folder, the path is returned alone. A table in memory is recognised by the checksum of the
-    file to which the build writes the table.
+    For a pipe or a folder, only the path is returned. A table in memory is recognised by the checksum of the
+    file into which the build writes the table.
     """
     if isinstance(path, Given) and path.remote is not None:
         return [path.remote.url, path.remote.size, path.remote.mark]

@@ -1,4 +1,4 @@
-"""Logs which step of a build begins, and an estimate of the remaining time of the build."""
+"""Logs which step of a build begins, and how much time the build is estimated to need from then on."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STEPS = {
     "train on all reviews": 0.27,
     "index the movies and check the search": 0.1,
 }
-"""Maps each step of a build to the usual share of the step in the time of the build after reading the
-files."""
+"""Maps each step of a build to the step's usual share of the build's time, in which the time of reading files
+does not count."""
 
 
 _LEAST_SECONDS = 2.0
-"""The least number of seconds that completed steps must have taken to estimate the time of later steps; in a
-resumed build, completed steps take hardly any time."""
+"""The remaining time is estimated only if the completed steps took at least this many seconds; in a resumed
+build, completed steps take hardly any time."""
 
 
 class Steps:
@@ -42,9 +42,9 @@ class Steps:
     def begin(self, expected: float | None = None) -> None:
         """Logs that the next step of the build begins.
 
-        The remaining time is estimated from the time of the completed steps, without the step that reads the
-        files. If no other step is complete, the remaining time is `expected`, in seconds, or unknown if
-        `expected` is None.
+        The remaining time is estimated from the time of the completed steps other than the step that reads
+        files. As long as no other step is complete, the remaining time is `expected`, in seconds; None means
+        unknown.
         """
         names = self._names[: self._num_begun]
         name = self._names[self._num_begun]

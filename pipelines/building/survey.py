@@ -1,9 +1,8 @@
-"""Estimates the numbers of reviews, reviewers and movies in files from file sizes and the first megabytes.
+"""Estimates the numbers of reviews, reviewers and movies in files from their sizes and first megabytes.
 
-The number of reviews is assumed to grow in proportion to the size of a file. The number of distinct reviewers
-or movies is assumed to grow as a power of the number of reviews (Heaps' law). The exponent of Heaps' law is
-computed from the numbers of distinct reviewers or movies in the first half of a sample and in the whole
-sample.
+The number of reviews is assumed to be proportional to the size of a file. By Heaps' law, the number of
+distinct reviewers or movies is assumed to grow as a power of the number of reviews. The exponent of the power
+is computed from the numbers of distinct reviewers or movies in a sample and in its first half.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from pipelines.work.database import add_functions, run, work_database
 _SAMPLE = 4 << 20
 """The largest number of compressed bytes that are read from the start of a compressed file."""
 _PLAIN_SAMPLE = 24 << 20
-"""The number of decompressed bytes that are read from the starts of all review files together."""
+"""The total number of decompressed bytes that are read from the beginnings of all review files."""
 _LEAST_SAMPLE = 1 << 20
-"""The least number of decompressed bytes that are read from the start of each file, even if the files are
-many."""
+"""The least number of decompressed bytes that are read from the beginning of each file, however many files
+there are."""
 _MOST_FILES = 16
-"""The largest number of review files, and also of metadata files, from which samples are taken."""
+"""The largest number of review files, and likewise of metadata files, from which samples are taken."""
 _PIECE = 1 << 16
-"""The number of bytes that are read from a file at once."""
+"""The number of bytes that each call of `read` takes from a file."""
 _SAMPLED_ROWS = 100_000
 """The number of rows that are read from the start of a Parquet file."""
 
@@ -49,24 +48,26 @@ class Survey:
     num_plain_bytes: int
     """The estimated size of all files after decompression, in bytes."""
     num_reviews: int
-    """The estimated number of valid reviews that the filters by date and by verified purchase keep, without
-    the filter by the condition `ingest.where`."""
+    """The estimated number of valid reviews that pass the filters by date and by verified purchase; the
+    condition `ingest.where` is not considered."""
     num_reviewers: int
-    """A high estimate of the number of reviewers with enough reviews to be kept."""
+    """The estimated number of reviewers with enough reviews to be kept; the estimate is rather too high than
+    too low."""
     num_movies: int
-    """A high estimate of the number of movies with enough reviews to be kept, at most the number of lines of
-    the movie files."""
+    """The estimated number of movies with enough reviews to be kept, at most the number of lines of the movie
+    files; the estimate is rather too high than too low."""
     seconds_a_megabyte: float
-    """The seconds in which this machine decompresses and parses a million bytes of decompressed reviews."""
+    """The number of seconds in which this machine decompresses and parses a megabyte of decompressed
+    reviews."""
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """Holds the path and the size of a sample file, which holds the first lines of another file."""
+    """Holds the path and the size of a sample file, which holds the first lines of an input file."""
 
     path: Path
     share: float
-    """The share of the other file's content that the sample file holds, 0 to 1."""
+    """The share of the input file's content that the sample file holds, 0 to 1."""
     num_bytes: int
     """The decompressed size of the sample file, in bytes."""
 
@@ -76,9 +77,9 @@ def survey(
 ) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
-    The estimates are for files that are `times` as long as the given files, with more reviews of the same
-    kind; `times` is at least 1. If no metadata file is given for a MovieLens ratings file, the movie file in
-    the same folder is read.
+    The estimates are for files `times` as long as the given files, with more reviews of the same kind;
+    `times` is at least 1. If no metadata file is given for a MovieLens ratings file, the movie file in the
+    ratings file's folder is read.
 
     Raises:
         SourceError: a file is missing, cannot be read, or has an unknown format.
@@ -128,9 +129,9 @@ def _some_of(inputs: Sequence[Input]) -> Sequence[Input]:
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    If a sample has `whole` distinct values, a file with `times` as many rows as the sample is estimated to
-    have `whole * times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0
-    to 1, where `first` is the number of distinct values in the first half of the sample.
+    If a sample has `whole` distinct values, a file with `times` as many rows is estimated to have `whole *
+    times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where
+    `first` is the number of distinct values in the first half of the sample.
 
     Args:
         first: the number of distinct values in the first half of the sample.
@@ -147,7 +148,7 @@ def grown(first: int, whole: int, times: float) -> float:
 
 
 def _take_sample(source: Source, path: Path, size: int) -> _Sample:
-    """Decompresses about `size` bytes of the first lines of a file into a new sample file at `path`."""
+    """Copies about `size` bytes of the first lines of a file, decompressed, to a sample file at `path`."""
     if source.layout == "parquet":
         return _sample_parquet(source, path)
     num_read = num_taken = 0
@@ -190,9 +191,9 @@ def _sample_parquet(source: Source, path: Path) -> _Sample:
 def _count(
     sources: Sequence[Source], samples: Sequence[_Sample], config: IngestConfig, longer: float
 ) -> dict[str, float]:
-    """Counts the rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
+    """Counts rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
 
-    The counts are scaled as if the whole files were `longer` times as long.
+    The counts are scaled to files that are `longer` times as long as the whole files.
     """
     with work_database(config) as database:
         add_functions(database)
@@ -217,7 +218,7 @@ def _count(
 
 
 def _size(source: Source, scratch: Path, size: int) -> tuple[float, float]:
-    """Estimates a file's decompressed size in bytes and number of lines; a Parquet file counts as 0 lines."""
+    """Estimates a file's decompressed size in bytes and its number of lines; 0 lines for a Parquet file."""
     if source.layout == "parquet":
         return float(source.size), 0.0
     sample = _take_sample(source, scratch / "described", size)

@@ -1,4 +1,4 @@
-"""Computes the reviewers and the histories that an index has after an update with new reviews."""
+"""Computes which reviewers and histories an index has after an update with new reviews."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from pipelines.updating.merging import Merged, NewReviews, merge_reviews
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Holds an index before an update, new reviews, and the reviewer rows and histories after the update."""
+    """Holds an index before an update, the new reviews, and the rows and histories after the update."""
 
     before: OpenedIndex
     incoming: Incoming
     reviewer_rows: Rows
-    """int64 [num_reviews], the row that the reviewer of each new review has after the update."""
+    """int64 [num_reviews], the row after the update of each new review's reviewer."""
     new_ids: Sequence[str]
-    """The ids of the reviewers who are not in the index before the update, sorted by UTF-8 bytes."""
+    """The ids of the reviewers that the update adds to the index, sorted by UTF-8 bytes."""
     new_rows: Rows
-    """int64 [num_new_reviewers], the row that each reviewer in `new_ids` has after the update."""
+    """int64 [num_new_reviewers], the row after the update of each reviewer in `new_ids`."""
     old_rows: Rows
-    """int64 [num_old_reviewers], the row that each reviewer of the old index has after the update."""
+    """int64 [num_old_reviewers], the row after the update of each reviewer that was in the index before the
+    update."""
     merged: Merged
 
 

@@ -1,4 +1,4 @@
-"""Measures how well a trained model predicts newer reviews, and decides when to train the model again."""
+"""Measures how well a model predicts reviews newer than its training, and advises when to train again."""
 
 from __future__ import annotations
 
@@ -13,35 +13,34 @@ from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""The number of new reviews, divided by the number of training reviews, above which training the model again
+"""The largest number of new reviews, as a share of the number of training reviews, for which no new training
 is advised."""
 MOST_UNKNOWN_SHARE = 0.2
-"""The share of reviews of unknown movies among an update's reviews above which training the model again is
+"""The largest share of reviews of unknown movies, among an update's reviews, for which no new training is
 advised."""
 MOST_ERROR_RATIO = 1.1
-"""The root mean squared error on new reviews, divided by the error at the build, above which training the
-model again is advised."""
+"""The largest root mean squared error on new reviews, divided by the error at the build, for which no new
+training is advised."""
 _FEWEST_REVIEWS = 100
-"""The least number of new reviews from which the error on new reviews is certain enough to advise
-training."""
+"""The least number of new reviews whose error is certain enough to advise a new training."""
 _MAX_REVIEWS = 20_000
-"""The largest number of new reviews whose ratings are predicted to measure errors."""
+"""The largest number of new reviews whose ratings are predicted to measure the error."""
 _MAX_REVIEWERS = 300
-"""The largest number of reviewers whose top lists are made to measure recall."""
+"""The largest number of reviewers whose top lists are compared with their new reviews to measure recall."""
 _K = 10
-"""The length of the top lists that are made to measure recall."""
+"""The number of movies in each top list that is made to measure recall."""
 
 
 def held_out_figures(
     model: Model, reviewer_rows: Rows, movie_rows: Rows, level_rows: NDArray[np.int8]
 ) -> dict[str, float]:
-    """Measures a model on new reviews of known reviewers, before the new reviews are added to the histories.
+    """Measures a model on new reviews of known reviewers, which the reviewers' histories do not contain yet.
 
-    Each argument but the model holds one value per new review, sorted by reviewer row. A reviewer may not
-    have reviewed the movie of a new review before. The metrics are the number of reviews, the errors and the
-    log likelihood of the predicted ratings, and recall@10. The recall@10 of a reviewer is the share of the
-    reviewer's newly liked movies that are in the reviewer's top 10. A metric that cannot be measured is
-    absent.
+    Each argument except the model holds one value per new review, sorted by reviewer row. The reviewer of a
+    new review must not have reviewed the movie before. The metrics are the number of reviews, recall@10, and
+    the errors and the log likelihood of predicted ratings. The recall@10 of a reviewer is the share of the
+    movies liked in new reviews that the reviewer's top 10 contains. A metric that cannot be measured is
+    missing from the result.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):
@@ -76,12 +75,12 @@ def _part_found(model: Model, reviewer_row: int, liked: Rows) -> float:
 def reason_to_retrain(
     new_share: float, unknown_share: float, held_out: Mapping[str, float], trained: Mapping[str, Any]
 ) -> str | None:
-    """Returns the reasons to train a model again as a text, or None if there is no reason.
+    """Returns a text with the reasons to train the model again, or None if there is no reason.
 
     `new_share` is the number of new reviews since the training, divided by the number of training reviews.
     `unknown_share` is the share of the update's reviews that are reviews of unknown movies. `held_out` holds
-    the metrics on the update's reviews, as `held_out_figures` returns them. `trained` holds the metrics that
-    the build measured; the function uses the metric "rmse" alone.
+    the metrics that `held_out_figures` measured on the update's reviews. `trained` holds the metrics that
+    were measured at the build, of which only "rmse" is used.
     """
     reasons = []
     if new_share > MOST_NEW_SHARE:

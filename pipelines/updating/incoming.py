@@ -31,7 +31,7 @@ _COLUMNS = """
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """Holds the new reviews of an update, at most one per reviewer and movie, without unknown movies."""
+    """Holds the new reviews of an update: one per reviewer and movie, and none of an unknown movie."""
 
     reviewer_ids: Sequence[str]
     """The ids of the reviewers of the new reviews, sorted by UTF-8 bytes."""
@@ -40,25 +40,25 @@ class Incoming:
     movie_rows: Rows
     """int64 [num_reviews], the row that each review's movie has in the index."""
     ratings: Doubles
-    """float64 [num_reviews], the rating of each review, or the count (such as plays) in an index that was
-    built from counts; 0 if the index has no ratings."""
+    """float64 [num_reviews], the rating of each review; in an index built from counts, the count (such as
+    plays); 0 if the index has no ratings."""
     level_rows: NDArray[np.int8]
     """int8 [num_reviews], the position of the rating level that is nearest to each review's rating."""
     times: Rows
     """int64 [num_reviews], the time of each review in unix seconds; 0 for an unknown time."""
     are_clicks: NDArray[np.bool_]
-    """bool [num_reviews], True if a review is a click. A click is added if the index has no review of the
-    same movie by the same reviewer."""
+    """bool [num_reviews], True if a review is a click. A click is added only if the index has no review of
+    the same movie by the same reviewer."""
     are_purchases: NDArray[np.bool_]
     """bool [num_reviews], True if a review is a purchase. A purchase replaces a review of the same movie by
-    the same reviewer if the replaced review has a lower rating level."""
+    the same reviewer only if the review has a lower rating level."""
     num_unknown_reviews: int
     """The number of reviews that were left out because the index does not hold the reviewed movie."""
     num_unknown_movies: int
     """The number of reviewed movies that the index does not hold."""
     num_outweighed: int = 0
-    """The number of clicks and purchases that were left out because the index holds a stronger review of the
-    same movie by the same reviewer."""
+    """The number of clicks and purchases that were left out because the index holds a stronger review by the
+    same reviewer of the same movie."""
 
     @classmethod
     def nothing(cls) -> Incoming:
@@ -93,13 +93,13 @@ def read_incoming(
         movies: the movie ids of the index.
         levels: the rating levels of the index, such as 1 to 5 stars, float32 [num_levels]; empty if the index
             has no ratings.
-        like_count: the least count that is a like if the index was built from counts, such as plays; None
-            for other indexes.
+        like_count: the least count (such as plays) that is a like, in an index built from counts; None for
+            other indexes.
         needed: whether the index must hold at least one of the reviewed movies.
 
     Raises:
-        DataError: the index holds none of the reviewed movies although `needed` is true, or a new review has
-            no rating or a rating outside the rating levels although the index has ratings.
+        DataError: the index holds none of the reviewed movies although `needed` is true; a new review has no
+            rating, or a rating outside the rating levels, although the index has ratings.
     """
     columns = read_columns(database, _COLUMNS)
     reviewer_ids = _read_ids(database, "select reviewer_id from reviewers order by reviewer_row")

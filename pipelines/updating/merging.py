@@ -1,4 +1,4 @@
-"""Merges new reviews into the reviewers' histories, and finds which new reviews replace old reviews."""
+"""Merges new reviews into the reviewers' histories, and finds which old reviews are replaced."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engine.model.histories import Histories
 
 
 class NewReviews(NamedTuple):
-    """Holds new reviews in any order, at most one per pair of reviewer and movie."""
+    """Holds new reviews in any order; for each pair of reviewer and movie there is at most one review."""
 
     reviewer_rows: Rows
-    """int64 [num_new], the row that the reviewer of each new review has after the merge."""
+    """int64 [num_new], the row after the merge of each new review's reviewer."""
     movie_rows: Rows
-    """int64 [num_new], the row of the movie that each new review is about."""
+    """int64 [num_new], the row of each new review's movie."""
     level_rows: NDArray[np.int8]
     """int8 [num_new], the position of each new review's rating in the rating levels."""
     times: Rows
@@ -36,23 +36,23 @@ class Merged(NamedTuple):
     replacing: NDArray[np.bool_]
     """bool [num_new], True for a new review that replaces the reviewer's earlier review of the same movie."""
     replaced_levels: NDArray[np.int8]
-    """int8 [num_replacing], the rating level of the old review that each new review marked in `replacing`
-    replaces."""
+    """int8 [num_replacing], the rating level of each replaced old review, in the order of the new reviews
+    that `replacing` marks."""
 
 
 def merge_reviews(
     histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: NewReviews
 ) -> Merged:
-    """Merges new reviews into histories, and keeps only the latest review of each pair of reviewer and movie.
+    """Merges new reviews into histories, and keeps the latest review of each pair of reviewer and movie.
 
-    If an old and a new review have the same time, the new review is kept if the ratings differ, and the old
-    review is kept if the ratings are equal. A new review with the time 0 counts as the latest review. A
+    If an old and a new review have equal times, the new review is kept, unless the ratings are equal too;
+    then the old review is kept. A new review whose time is 0 (unknown) counts as later than the old review. A
     history without new reviews is copied unchanged.
 
     Args:
         histories: the reviewers' histories before the merge.
         times: the time of each review in `histories`, in unix seconds, int [num_reviews].
-        old_rows: the row that each reviewer of `histories` has after the merge, ascending, int64
+        old_rows: the row after the merge of each reviewer of `histories`, ascending, int64
             [num_old_reviewers].
         num_reviewers: the number of reviewers after the merge.
         new: the new reviews.
@@ -103,11 +103,11 @@ def merge_reviews(
 
 
 def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np.bool_], Rows]:
-    """Finds the latest review of each pair of reviewer and movie, where a pair has one or two reviews.
+    """Finds the latest review of each pair of reviewer and movie; a pair has one or two reviews.
 
-    The arguments hold the reviewer, the movie and the time of each review. The first returned array, bool
+    The arguments are the reviewer, the movie and the time of each review. The first returned array, bool
     [num_reviews], marks the latest review of each pair. The second returned array, int64 [num_reviews], holds
-    for each review the position of the other review of the same pair, or -1 if the pair has one review.
+    for each review the position of the pair's other review, or -1 if the pair has one review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

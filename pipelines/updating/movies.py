@@ -1,4 +1,4 @@
-"""Adds new movies to an index by their metadata, and writes a new version of the index without training."""
+"""Adds new movies to an index by their metadata, without training, as a new version of the index."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = (layout.MOVIE_COUNTS, layout.POPULARITY)
-"""The names of the arrays that hold each movie's number of reviews and each movie's popularity; a new movie
-gets 0 in both arrays."""
+"""The names of the arrays that hold each movie's number of reviews and popularity; a new movie gets 0 in each
+array."""
 _WITHOUT_TEXT = "no title, category, brand or description"
-"""The reason that is given for rejecting a line of metadata if no field of the line can predict the movie's
-vectors."""
+"""The reason for rejecting a line of metadata that has none of the fields by which a movie's vectors are
+predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +64,12 @@ class MoviesAccount:
     added: int
     """The number of lines of metadata that added a new movie to the index."""
     known: int
-    """The number of lines of metadata about movies that the index held already; these lines update the card
-    and the catalogue entry of the movie."""
+    """The number of lines of metadata about movies that the index held before; such a line updates the
+    movie's card and catalogue entry."""
     repeated: int
     """The number of lines of metadata about a movie that an earlier line describes."""
     rejected_by: dict[str, int] = field(default_factory=dict)
-    """The number of rejected lines of metadata for each reason of rejection."""
+    """The number of rejected lines of metadata, by the reason for rejecting the lines."""
 
     def __post_init__(self) -> None:
         explained = self.added + self.known + self.repeated + sum(self.rejected_by.values())
@@ -97,24 +97,23 @@ def add_movies(
     columns: Mapping[str, str] | None = None,
     keep: int | None = None,
 ) -> dict[str, Any]:
-    """Adds movies to an index by writing a new version, which replaces the old version once complete.
+    """Adds movies to an index by writing a new version, which replaces the old version when it is complete.
 
-    New movies get vectors and neighbours from metadata, by the mapping that the build learned. For movies
-    that the index holds already, the new metadata updates the movie cards and the catalogue.
+    New movies get vectors and neighbours by the mapping from metadata that the build learned. Metadata of
+    movies that the index holds already updates the movies' cards and catalogue entries.
 
     Args:
         metadata: movie files in any of the known formats, or tables, as in `pipelines.build_index`.
         index: the directory of the index.
-        columns: maps our names of columns to the names in the movie files, in addition to the names that the
-            build was given.
+        columns: maps the engine's names of columns to the names in the movie files, in addition to the names
+            given at the build.
         keep: how many builds the directory keeps, the new build included; by default as many as before.
 
     Returns:
-        The manifest of the new version; the section `movies_added` counts the lines of metadata by outcome.
+        The manifest of the new version, whose section `movies_added` counts the lines of metadata by outcome.
 
     Raises:
-        ArtifactError: the directory holds no index, or an index that is damaged or was built without
-        metadata.
+        ArtifactError: the directory holds no index; the index is damaged, or was built without metadata.
         DataError: no line of metadata can be used.
         SourceError: a file cannot be read.
     """
@@ -228,9 +227,9 @@ def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> Non
 def _write_films(
     database: duckdb.DuckDBPyConnection, artifact: Artifact, new_rows: Rows, writer: ArtifactWriter
 ) -> None:
-    """Writes the groups of movies that are one film, and sets the review counts of new movies to 0.
+    """Writes which movies are variants of one film; sets the numbers of reviews of new movies to 0.
 
-    Movies that were in one group in the old index stay in one group, and new movies join a group by title.
+    Variants of one film in the old index stay variants of one film; a new movie joins a film by title.
     """
     for name in _COUNTED:
         if artifact.has(name + layout.ARRAY_ENDING):
@@ -248,10 +247,10 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Renumbers films, so that the movies `firsts[i]` and `members[i]` get the same film number for each i.
+    """Renumbers films, so that `firsts[i]` and `members[i]` get the same film number for each i.
 
-    `films`, int64 [num_movies], holds the old film number of each movie. `firsts` and `members`, int64
-    [num_pairs], hold movie rows.
+    `films`, int64 [num_movies], holds each movie's film number before the renumbering. `firsts` and
+    `members`, int64 [num_pairs], hold movie rows.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -30,11 +30,11 @@ def rebuild_index(
     recall: float | None = None,
     keep: int | None = None,
 ) -> dict[str, Any]:
-    """Rebuilds the vector index, measures the recall of the two-stage search again, and returns the manifest.
+    """Rebuilds the vector index, measures the recall of the two-stage search again, returns the manifest.
 
-    The seed of the build is used again, so that equal arguments give equal vector indexes. All files but the
-    vector index and the report are taken from the previous version, whose checksums are checked first. The
-    previous version stays in use until the new version is complete.
+    The seed of the build is used again, so that equal arguments give equal vector indexes. All other files
+    but the report are copied from the previous version, after the previous version's checksums were checked.
+    The previous version stays in use until the new version is complete.
 
     Args:
         directory: the directory of the index.
@@ -45,10 +45,10 @@ def rebuild_index(
         keep: how many builds the directory keeps, the new build included; by default as many as before.
 
     Raises:
-        ArtifactError: the directory holds no index, the index is damaged, or another build is writing to the
+        ArtifactError: the directory holds no index; the index is damaged; another build is writing to the
             directory.
-        ConfigError: the kind is unknown, the recall is not between 0 and 1, or the index has too few movies.
-        IndexQualityError: the recall cannot be reached.
+        ConfigError: the kind is unknown; the recall is not between 0 and 1; the index has too few movies.
+        IndexQualityError: no vector index reaches the recall.
     """
     require_build_packages("A new vector index", "matplotlib")
     started = time.perf_counter()

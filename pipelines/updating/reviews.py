@@ -3,7 +3,7 @@
 files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
 
 The update does not change the movie vectors or any other trained weights. All answers that are computed from
-a reviewer's history use the added reviews.
+a reviewer's history take the added reviews into account.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""For each count in the manifest that an update raises, the name of the number in the update's result that is
-added to the count."""
+"""Maps each count in the manifest that an update increases to the number in the update's result by which the
+count increases."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateResult:
-    """Holds the numbers of an update with new reviews, and the manifest and directory of the index.
+    """Holds the numbers of an update with new reviews, and the manifest and the directory of the index.
 
     Attributes:
-        update: the numbers of the update, such as the number of added reviews, as in the manifest. The entry
-            `changed` is False if the index held every review already; the index then stays as it was.
+        update: the numbers of the update, such as the number of added reviews, as in the manifest. The value
+            of "changed" is False if the index held every review already, so that no new version was written.
         manifest: the manifest of the index: settings, counts, metrics and updates.
         directory: the directory of the index.
     """
@@ -76,7 +76,7 @@ class UpdateResult:
 
 
 class _NothingNewError(Exception):
-    """Stops the writing of a new version, because the index holds every review already."""
+    """Stops the writing of a new version because the index holds every review already."""
 
     def __init__(self, result: UpdateResult) -> None:
         super().__init__()
@@ -92,26 +92,26 @@ def add_reviews(
 ) -> UpdateResult:
     """Adds reviews, and the feedback in the journal of the index, to an index without training.
 
-    The journal holds the feedback that a service has received. The new version records the position up to
-    which the journal was read, so that every line of the journal is added once, even if the process is
+    The journal holds the feedback that the HTTP service has received. The new version records up to which
+    position the journal was read, so that each line of the journal is added once, even if the process is
     killed.
 
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold
-    are counted and left out. If the index holds every review already, no new version is written. An engine
-    that has opened the index continues with the old version.
+    are counted and left out. If the index holds every review already, no new version is written. An `Engine`
+    that has opened the index before continues to answer from the old version.
 
     Args:
         reviews: review files in any of the known formats, folders that are journals, or tables in memory, as
             in `build_index`.
         index: the directory of the index.
-        config: the settings; the section `ingest` alone is used, for formats and filters. Reviewers and
-            movies with one review are kept, whatever the settings say.
+        config: the settings, of which only the section `ingest` (formats and filters) is used. Reviewers and
+            movies with few reviews are kept, whatever the settings say.
         keep: how many builds the directory keeps, the new version included; by default as many as before.
 
     Raises:
-        EngineError: the directory holds no index, a file or a setting is not usable, or the reviews do not
-            fit the index.
+        EngineError: the directory holds no index; a file or a setting is not usable; the reviews do not fit
+            the index.
     """
     started = time.perf_counter()
     index = Path(index)
@@ -131,7 +131,7 @@ def add_reviews(
 
 
 def _write_version(writer: ArtifactWriter, reviews: Sequence[Input], config: Config) -> dict[str, Any]:
-    """Writes a version of the index that includes the new reviews, and returns the numbers of the update."""
+    """Writes a version of the index that includes the new reviews, and returns the update's numbers."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
     before.verify()

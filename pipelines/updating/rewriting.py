@@ -1,4 +1,4 @@
-"""Writes the files of an index that new reviews change: ids, histories, vectors of reviewers and counts."""
+"""Writes the files of an index that new reviews change: ids, histories, reviewers' vectors and counts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHANGED_COLUMNS = ("movie_count", "average_rating")
 
 
 class _MovieFigures(NamedTuple):
-    """Holds the review counts and average ratings, after an update, of the movies that got new reviews."""
+    """Holds numbers of reviews and average ratings, after an update, of the movies that got new reviews."""
 
     rows: Rows
     """int64 [num_movies], the rows of the movies that got new reviews, ascending."""
@@ -80,8 +80,7 @@ def _id_arrays(change: Change) -> dict[str, NDArray[Any]]:
 def _write_reviewers(change: Change, writer: ArtifactWriter) -> None:
     """Writes the embeddings and the rating biases of all reviewers.
 
-    A new reviewer gets an embedding of zeros, and rating biases that are fitted to the reviewer's new
-    reviews.
+    A new reviewer gets an embedding of zeros, and rating biases that fit the reviewer's new reviews.
     """
     before = change.before
     fresh: dict[str, Floats] = {
