@@ -97,7 +97,8 @@ def build_index(
     """Builds an index from files of reviews or tables in memory, and from the journal of `output`.
 
     If the directory `output` holds an older index, the older index stays in use until the new index is
-    complete. The journal holds the feedback that the HTTP service has received; all its lines are read.
+    complete. The journal holds the feedback that the HTTP service has received; every line of the journal is
+    read.
 
     Args:
         reviews: the path of a review file in any of the known formats, or of a folder that is a journal; a
@@ -109,8 +110,8 @@ def build_index(
         report: the path of a copy of report.html, the report that is written to every index; None for no
             copy.
         resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
-            interrupted build must have had the same files and settings. The resulting index is the same as
-            without the interruption.
+            files and settings must be those of the interrupted build. A resumed build gives the same index as
+            a build without interruption.
         keep: how many builds the directory keeps, the new build included; by default as many as before, and
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as

@@ -74,8 +74,8 @@ def take_in(
     """Reads the files of a build, and writes the files of the index that need no training.
 
     If an interrupted build has saved the result of reading as a checkpoint, the saved result is restored and
-    no file is read. Otherwise `runner` reads the files, perhaps in workers, and the result is saved as a
-    checkpoint.
+    no file is read. If no result was saved, `runner` reads the files, perhaps in workers, and the result is
+    saved as a checkpoint.
 
     Raises:
         EngineError: a file or a setting is not usable; too few reviews are left.

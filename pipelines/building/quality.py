@@ -74,7 +74,7 @@ def find_on_part(
     traits: Traits | None = None,
     runner: Runner = HERE,
 ) -> Findings | None:
-    """Chooses the number of rounds and the weights for the training in `measure_quality`.
+    """Chooses the number of rounds and the weights for the model that `measure_quality` trains.
 
     Returns None if quality cannot be measured: no reviews are held out, or too few reviews would be left for
     training.
@@ -111,7 +111,7 @@ def measure_quality(
 
     The argument `findings` is the result of `find_on_part`; if `findings` is None, nothing is measured.
     Metrics that an interrupted build has saved as a checkpoint are not measured again. The docstring of
-    `find_on_part` explains the other arguments.
+    `find_on_part` explains all arguments except `findings`.
     """
     saved = checkpoints.load(_QUALITY)
     if saved is not None:

@@ -1,4 +1,4 @@
-"""Logs which step of a build begins, and how much time the build is estimated to need from then on."""
+"""Logs each step of a build when the step begins, with an estimate of the remaining time of the build."""
 
 from __future__ import annotations
 

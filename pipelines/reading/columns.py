@@ -246,7 +246,7 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
 
     The usual order of columns is reviewer, movie, rating, time. In a file whose first column holds Amazon's
     movie ids, the order is movie, reviewer, rating, time. If the user named a column after the file's fourth
-    column, no order is assumed.
+    column, the other columns are not recognised by their order.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):

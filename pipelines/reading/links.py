@@ -68,7 +68,7 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields the HTML in a text: each string with "<" in a JSON object; all of any other text."""
+    """Yields the strings with "<" of a text that is a JSON object; yields any other text as a whole."""
     if not details.lstrip().startswith("{"):
         yield details
         return

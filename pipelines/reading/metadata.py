@@ -58,9 +58,9 @@ def stage_metadata(
 ) -> list[Source]:
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
-    The table `metadata_lines` gets one row for each line of the files. The table `staged_metadata` gets the
-    cleaned values of each line about a movie in the table `reviewed_movies`. If several lines describe a
-    movie, the view `described_movies` later combines the lines.
+    The table `metadata_lines` gets one row for each line of the metadata files. The table `staged_metadata`
+    gets the cleaned values of each line about a movie in the table `reviewed_movies`. If several lines
+    describe a movie, the view `described_movies` later combines the lines.
 
     Args:
         database: a database with the empty staging tables and without an open transaction.
@@ -96,8 +96,8 @@ def stage_metadata(
 def stage_in_worker(settings: tuple[IngestConfig, bytes | None], files: Sequence[FileToStage]) -> Staged:
     """Reads metadata files in a worker, and returns the rows of the worker's staging tables.
 
-    `settings` holds the configuration, and the movies whose lines are wanted as a Parquet file; without a
-    file, the lines about all movies are wanted.
+    `settings` holds the configuration, and a Parquet file of the movies whose lines are wanted, or None if
+    the lines about all movies are wanted.
     """
     config, reviewed = settings
 

@@ -12,8 +12,8 @@ _TYPE_ENDINGS = re.compile(r":(token|float|token_seq|float_seq|string|int|intege
 _MOST_DEPTH = 4
 """The largest number of keys on the path to a field of a JSON object."""
 _MOST_FIELDS = 1000
-"""The largest number of different fields of JSON objects that are listed; without a limit, a file in which
-every object has fields with new names would fill the memory."""
+"""The largest number of fields that `field_paths` returns; without a limit, a file in which every object has
+fields with new names would fill the memory."""
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 _REVIEWER = """
@@ -186,8 +186,8 @@ def place_of(wanted: str, names: Sequence[str]) -> int | None:
 def field_paths(objects: Sequence[Mapping[str, object]]) -> dict[str, tuple[str, ...]]:
     """Maps the dotted name of each field of JSON objects, such as "user.id", to the field's path of keys.
 
-    A nested object is not listed as a field; instead, the fields of the nested object are listed, up to paths
-    of `_MOST_DEPTH` keys.
+    For a nested object, the fields inside it are listed instead, if their paths have at most `_MOST_DEPTH`
+    keys.
 
     Example:
         >>> field_paths([{"stars": 5, "user": {"id": "A1"}}])

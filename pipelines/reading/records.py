@@ -71,7 +71,8 @@ class RecordReader:
     source: Source
     blocks: Iterable[Block]
     num_continued: int = field(default=0, init=False)
-    """The number of lines read so far that continue the record of an earlier line, without blank lines."""
+    """The number of lines read so far that continue the record of an earlier line; blank lines do not
+    count."""
     _reads_like_a_record: Callable[[list[str]], bool] = field(init=False)
 
     def __iter__(self) -> Iterator[Records]:

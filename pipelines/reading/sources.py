@@ -58,8 +58,8 @@ class Source:
     num_fields: int = 0
     """The number of fields in each record of a delimited file."""
     partition: Partition = ()
-    """The names and values of the columns that the folders of the file give, such as `year` and `2024` for a
-    folder `year=2024`; the values hold for all rows of the file."""
+    """The names and values of the columns that come from the file's folder names, such as `year` and `2024`
+    for a folder `year=2024`; the values hold for all rows of the file."""
     remote: RemoteFile | None = None
     """The remote file that `on_disk` copies; None if `file` holds all bytes of the file."""
     sample: Sequence[Sequence[str]] | Sequence[Mapping[str, object]] = field(
@@ -111,7 +111,7 @@ def inspect_inputs(
 
 @contextmanager
 def on_disk(source: Source, folder: Path) -> Iterator[Source]:
-    """Yields a copy of `source` whose bytes are all on this machine's disk.
+    """Yields `source` with the path of a file that is complete on this machine's disk.
 
     A remote file is copied to `folder`, and the copy is removed when the `with` statement ends.
 

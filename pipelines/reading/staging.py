@@ -245,8 +245,8 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     """Returns DuckDB's memory limit for reading files, such as "500000KB", at most `config.memory_limit`.
 
-    The memory limit grows with the sizes of the files; with a higher limit, DuckDB would keep pages that are
-    seldom read again in memory that other programs may need.
+    The memory limit grows with the sizes of the files; with a higher limit, DuckDB would fill memory, which
+    other programs may need, with pages that are seldom read again.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))

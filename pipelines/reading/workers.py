@@ -52,7 +52,7 @@ class Staged:
     truncated: Sequence[int]
     """The numbers of the files whose compressed data ended too early."""
     messages: Sequence[tuple[str, int, str]]
-    """The name of the logger, the level and the text of each message that the worker has logged."""
+    """The name of the logger, the logging level and the text of each message that the worker has logged."""
 
 
 def may_stage_apart(

@@ -16,13 +16,16 @@ class DirtRates:
     """Holds how often each kind of error occurs in synthetic files: a share of lines or movies, 0 to 0.5."""
 
     malformed_reviews: float = 0.0005
-    """The share of review lines that are malformed: additional lines that are cut off in the middle."""
+    """The share of review lines that are cut off in the middle; the cut lines are added to the intact
+    lines."""
     missing_fields: float = 0.001
-    """The share of review lines that lack a field: additional lines without reviewerID, asin or overall."""
+    """The share of review lines that lack reviewerID, asin or overall; the damaged lines are added to the
+    intact lines."""
     repeated_pairs: float = 0.015
-    """The share of review lines that are later edits of another review by the same reviewer."""
+    """The share of review lines that are later edits of a review that another line holds."""
     copied_reviews: float = 0.05
-    """The share of review lines that copy a review word for word under another edition of the film."""
+    """The share of review lines that repeat a review word for word, but are about another edition of the
+    film."""
     film_variants: float = 0.08
     """The share of movies that are an additional edition (DVD, Blu-ray, VHS, region) of a film."""
     missing_metadata: float = 0.01
@@ -79,9 +82,9 @@ class LinePlan(NamedTuple):
 
     originals: int
     copies: int
-    """The number of lines that copy a review under another edition of the film."""
+    """The number of lines that repeat a review, but are about another edition of the film."""
     repeats: int
-    """The number of lines that are later edits of a review by the same reviewer."""
+    """The number of lines that are later edits of a review that another line holds."""
     malformed: int
     """The number of lines that are cut off in the middle."""
     missing: int

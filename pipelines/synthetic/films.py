@@ -1,7 +1,7 @@
 """Names the films of a synthetic data set: title, year and genre of 480 real films and many invented films.
 
-Because many films are real, a person can judge the recommendations: whether the movies recommended as similar
-to "Stagecoach" are similar.
+Many films are real, so that a person can judge whether the movies that are recommended as similar to
+"Stagecoach" are similar.
 """
 
 from __future__ import annotations

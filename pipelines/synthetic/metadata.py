@@ -78,8 +78,8 @@ def metadata_chunks(
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
     """Yields a dictionary for each movie, which maps each metadata field to the field's error, or to "".
 
-    An error is named by its rate in `DirtRates`. Up to rounding, the share of movies with an error is the
-    error's rate in `rates`.
+    The name of an error is the name of the error's rate in `DirtRates`. Up to rounding, the share of movies
+    with an error is the error's rate in `rates`.
     """
     columns = []
     for names in _KINDS.values():

@@ -1,7 +1,7 @@
 """Finds the files of the sample data set, or generates the files if the installation does not include them.
 
-The sample is a synthetic data set of fixed size and seed. The repository holds the files of the sample; a
-test checks that newly generated files are equal to these files.
+The sample is a synthetic data set of fixed size and seed. The repository holds the files of the sample, and a
+test checks that newly generated files are equal to the files in the repository.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
 """Matches the starts of nested objects, in which each object is the first value of the object around it."""
 _LONGEST_START = 200
-"""A pattern, such as the start of an object, may begin in this many last characters of the text read so far,
-and end in text that is not read yet."""
+"""A pattern, such as the start of an object, may begin within this many characters of the end of the text
+read so far, and end in text that is not read yet."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
@@ -291,7 +291,7 @@ class _Text:
         return value
 
     def _end_of_value(self) -> tuple[int | None, bool]:
-        """Returns the end of the next object or list, or None; also returns whether it is surely damaged."""
+        """Returns the end of the next object or list, or None, and whether the object or list is damaged."""
         if _LITERAL.match(self.text, self.place):
             return _end_of_value(self.text, self.place)
         try:
@@ -350,7 +350,7 @@ class _Counted:
         self._is_in_list = False
 
     def add(self, piece: bytes) -> None:
-        """Counts the objects that start in the next piece of a text, without objects inside other objects."""
+        """Counts the objects that start in the next piece of a text; objects inside objects do not count."""
         data = self._rest + piece
         closed = _CLOSED.match(data)
         end = closed.end() if closed else 0

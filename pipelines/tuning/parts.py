@@ -62,7 +62,8 @@ class Part:
     """The range of values for each searched setting; a key is a setting's dotted name, such as
     "rating.l2"."""
     share: float
-    """How much of the time budget this part of the model gets, relative to the shares of the other parts."""
+    """This part's share of the time budget; the time budget is divided among the parts of the model in
+    proportion to their shares."""
     measure: Callable[[TuningData, Config, OnFigure], float]
     """A function that trains this part of the model with given settings, and returns the validation
     metric."""
@@ -73,8 +74,8 @@ class Part:
 def split_for_tuning(reviews: Reviews, config: Config) -> TuningData:
     """Removes the test reviews; divides the other reviews into training reviews and held-out reviews.
 
-    The test reviews are those on which a build measures its model; they are removed so that they do not
-    influence the settings. The held-out reviews are the last reviews of each reviewer.
+    The test reviews, on which a build measures its model, must not influence the settings that are found. The
+    held-out reviews are the last reviews of each reviewer.
 
     Raises:
         DataError: the held-out reviews contain likes of too few reviewers.

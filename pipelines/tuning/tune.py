@@ -137,7 +137,7 @@ def tune_reviews(
     """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
 
     Trials run in the workers of `runner`; the default runner uses this process. Only this process writes to
-    the database, so that workers may be on other machines.
+    the database; workers, which may be on other machines, do not.
     """
     runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)

@@ -138,7 +138,7 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Drops each click and purchase for which the index holds a stronger review by the same reviewer.
+    """Drops each click and purchase if the index holds a stronger review by that reviewer of that movie.
 
     Every review is stronger than a click of the same movie. A review is stronger than a purchase of the same
     movie if the rating level of the review is at least as high.

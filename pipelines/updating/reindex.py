@@ -1,4 +1,4 @@
-"""Rebuilds the vector index of an index without training, with other settings such as kind or recall."""
+"""Rebuilds the vector index of an index without training, with another kind, address or least recall."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def rebuild_index(
 ) -> dict[str, Any]:
     """Rebuilds the vector index, measures the recall of the two-stage search again, returns the manifest.
 
-    The seed of the build is used again, so that equal arguments give equal vector indexes. All other files
-    but the report are copied from the previous version, after the previous version's checksums were checked.
-    The previous version stays in use until the new version is complete.
+    The seed of the build is used again, so that equal arguments give equal vector indexes. All files except
+    the vector index and the report are copied from the previous version, after the checksums of the previous
+    version were checked. The previous version stays in use until the new version is complete.
 
     Args:
         directory: the directory of the index.

@@ -74,7 +74,7 @@ class Checkpoints:
         facts: Mapping[str, Any],
         files: Iterable[Path] = (),
     ) -> None:
-        """Saves the results of a step as a checkpoint, and deletes older checkpoints of the same step.
+        """Saves the results of a step as a checkpoint, and deletes the older checkpoints of the step.
 
         The dictionary `facts` may hold everything that JSON can hold. After the call, nobody may write to the
         files in `files`, because the checkpoint may hold hard links to the files.
@@ -159,8 +159,8 @@ NOTHING_KEPT = Checkpoints(None)
 def to_arrays(value: Any) -> dict[str, NDArray[Any]]:
     """Returns the fields of a dataclass as arrays by name, so that a checkpoint can save the dataclass.
 
-    Each field is an array, a number or a list of arrays. A field that is a list gives one array for each item
-    of the list.
+    Each field of the dataclass must be an array, a number or a list of arrays. A field that is a list gives
+    one array for each item of the list.
     """
     arrays: dict[str, NDArray[Any]] = {}
     for field in fields(value):

@@ -78,7 +78,7 @@ def open_database(path: Path, *, memory_limit: str = "4GB", threads: int = 0) ->
 
 
 def open_cursor(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Opens a second connection to a database, with the same functions but separate transactions."""
+    """Opens a second connection to a database, with the same SQL functions and separate transactions."""
     [(catalog, zone)] = database.execute("select current_database(), current_setting('TimeZone')").fetchall()
     cursor = database.cursor()
     cursor.execute(f"use \"{catalog}\"; set TimeZone = '{zone}'")

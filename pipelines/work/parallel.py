@@ -57,7 +57,7 @@ def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threa
 
 
 def _start_process(function: Callable[[str], Any]) -> subprocess.Popen[bytes]:
-    """Starts a child process in a new process group, so that Ctrl-C in a terminal does not stop it."""
+    """Starts a child process in a new process group, so that Ctrl-C does not stop the child process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.work.parallel", function.__module__, function.__name__],

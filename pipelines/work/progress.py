@@ -36,7 +36,7 @@ def duration(seconds: float) -> str:
 
 
 def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
-    """Makes a progress bar on stderr that shows a description, a bar and the given further columns."""
+    """Makes a progress bar on stderr that shows a description, a bar and the given columns."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

@@ -45,10 +45,10 @@ _QUIET: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 def ray_session(address: str | None, num_workers: int, environment: Mapping[str, str]) -> Iterator[bool]:
     """Connects to a Ray cluster, or starts Ray on this machine if `address` is None.
 
-    The connection is closed, and a started Ray is ended, when the `with` statement ends. If the program has
-    connected to Ray before, the program's connection is used, and stays open. Yields True if Ray is started
-    on this machine, so that all workers inherit the environment variables in `environment`. The argument
-    `num_workers` is the number of workers if Ray is started on this machine.
+    When the `with` statement ends, the connection is closed, and Ray is ended if the function has started
+    Ray. If the program has connected to Ray before, the program's connection is used, and stays open. Yields
+    True if Ray is started on this machine, so that all workers inherit the environment variables in
+    `environment`. The argument `num_workers` is the number of workers if Ray is started on this machine.
 
     Raises:
         ConfigError: no cluster answers at the address; an address is given although the program has connected
@@ -178,11 +178,11 @@ def _token() -> str:
 def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keeps Ray from using signals and stdout of this program; yields the list of processes that Ray starts.
 
-    Functions of Ray are replaced, because Ray has no settings for signals and stdout. Without the
-    replacement, Ray would replace this program's handler of SIGTERM, which lets commands clean up. Without
-    the replacement, Ray would print on stdout when a worker is lost; stdout is for answers. Without the
-    replacement, Ray would start processes in the program's process group, so that a signal to the process
-    group would end Ray before the program cleans up.
+    Functions of Ray are replaced, because Ray has no settings for signals and stdout. Unchanged functions of
+    Ray would replace this program's handler of SIGTERM, which lets commands clean up. Unchanged functions of
+    Ray would print on stdout, which is for answers, when a worker is lost. Unchanged functions of Ray would
+    start processes in the program's process group, so that a signal to the process group would end Ray before
+    the program cleans up.
     """
     from ray._private import services, utils, worker
 
