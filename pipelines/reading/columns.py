@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 NAMEABLE = (*REVIEW_COLUMNS, *DESCRIBING)
-"""The columns of reviews and movies for which a user may give the name in the file with the option
---columns."""
+"""The columns of reviews and movies that the option --columns may assign to columns of a file."""
 _NO_HEADER = ("reviewer", "movie", "rating", "time")
 """The columns that a review file without a header line is assumed to have, in the order of MovieLens'
 files."""
@@ -177,10 +176,10 @@ def check_given(
     metadata: Sequence[Source],
     given: Mapping[str, str],
 ) -> None:
-    """Checks the option --columns: each column must be known, and at least one file must have the given name.
+    """Checks the option --columns: each column must be known, and a file must have the name given for it.
 
     Raises:
-        ConfigError: the option --columns has an unknown column, or a name that no file has.
+        ConfigError: the option --columns gives an unknown column, or a name that no column of any file has.
         SourceError: a file is a damaged Parquet file.
     """
     for column, wanted in given.items():

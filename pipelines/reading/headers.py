@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.reading.sources import Source
 
 NUM_SAMPLED = 200
-"""The largest number of records in the sample of a file."""
+"""The largest number of records that are read from the start of a file as a sample."""
 _MOST_HEADER_LINES = 20
 """The largest number of lines of a header; a header has several lines if a quoted name contains a line
 break."""

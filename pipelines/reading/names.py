@@ -10,7 +10,8 @@ _TYPE_ENDINGS = re.compile(r":(token|float|token_seq|float_seq|string|int|intege
 """Matches a type that some programs append to the name of a column, such as `:token` in RecBole's
 `user_id:token`."""
 _MOST_DEPTH = 4
-"""The largest number of keys on the path to a field of a JSON object."""
+"""The largest number of keys on the path to a field of a JSON object; an object at this depth counts as one
+field."""
 _MOST_FIELDS = 1000
 """The largest number of fields that `field_paths` returns; without a limit, a file in which every object has
 fields with new names would fill the memory."""

@@ -60,9 +60,8 @@ def text_relation(
     """Returns the rows of a Parquet file as columns of text; the first column holds line numbers from 1.
 
     `places` maps each column that was found, such as "reviewer", to the position of a column in the file.
-    `wanted` maps each column of the result, such as "reviewer", to the name that the result gives the column.
-    A column of the result that the file lacks is null. If `numbered` is false, the result has no line
-    numbers.
+    `wanted` maps each wanted column, such as "reviewer", to the column's name in the result. A column of the
+    result that the file lacks is null. If `numbered` is false, the result has no line numbers.
 
     Raises:
         SourceError: the file is damaged, or the column of reviewers, movies, ratings or times holds lists or

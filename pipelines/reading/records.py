@@ -38,7 +38,7 @@ csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
 
 
 class Records(NamedTuple):
-    """Holds consecutive records of a file as one text, as parameters of the SQL statement `stage_records`."""
+    """Holds consecutive records of a file as one text; the attributes are parameters of `stage_records`."""
 
     text: str
     """The text of the records, without blank lines and without the header."""
@@ -139,7 +139,8 @@ class RecordReader:
         """Splits lines with Python's CSV reader; stops before the first record that may be split wrongly.
 
         The first returned list holds the position in `lines` of each record's first line, followed by the
-        position after the last record. The second returned list holds the records, without enclosing quotes.
+        position after the last record. The second returned list holds the records, without the quotes that
+        enclose fields.
         """
         rows: list[list[str]] = []
         with suppress(csv.Error):

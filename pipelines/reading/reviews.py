@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MIN_TEXT_LENGTH = 20
-"""The least number of characters of a review's text that may count as a copy of another review; shorter
+"""The least number of characters in the text of a review that may count as a copy of another review; shorter
 texts, such as "Great movie!", repeat by chance."""
 
 _AMAZON_FIELDS = {

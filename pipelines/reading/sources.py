@@ -78,7 +78,7 @@ class Source:
 
     @property
     def packing(self) -> str:
-        """Returns "parquet" for a Parquet file, the name of a compression, or "plain"."""
+        """Returns "parquet" for a Parquet file, or else the file's compression, such as "gzip" or "plain"."""
         return "parquet" if self.layout == "parquet" else self.form.packing
 
 

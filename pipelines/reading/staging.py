@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 def num_staging_threads(threads: int = 0) -> int:
-    """Returns the number of threads that insert blocks: `threads`, or one per core if 0, and at most four."""
+    """Returns the number of threads that insert blocks: `threads`, or one per core for 0, at most four."""
     return min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
@@ -183,7 +183,7 @@ class _Shared(Generic[_Item]):
         self._num_taken = 0
         self._last_taken: dict[int, int] = {}
         self.failures: dict[int, BaseException] = {}
-        """The errors of threads that failed, by the number of the item on which a thread failed."""
+        """Maps the number of each item on which a thread failed to the thread's error."""
 
     def share(self, number: int) -> Iterator[_Item]:
         """Yields items to the thread `number`, until no item is left or one of the threads fails."""

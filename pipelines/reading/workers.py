@@ -79,7 +79,7 @@ def stage_apart(
     files: Sequence[FileToStage],
     on_read: Callable[[int, int], object] | None,
 ) -> list[int]:
-    """Calls a function that reads files in workers, and inserts the returned rows into the staging tables.
+    """Lets workers read files with a given function; inserts the returned rows into the staging tables.
 
     Returns the numbers of the files whose compressed data ended too early.
 
