@@ -33,6 +33,12 @@ _SLOTS = 16
 filter lets more unwanted values pass."""
 _FEW = 16
 """If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
+_MANY = 4096
+_MANY_TIMES = 32
+"""If a matrix has at least `_MANY` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
+`k_highest_of_rows` compares a sample of the columns first."""
+_SAMPLING = 8
+"""One of this many columns is in the sample of `k_highest_of_rows`."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
@@ -202,19 +208,64 @@ def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
         >>> k_highest_of_rows(np.array([[1.0, 3.0, 3.0, 2.0], [4.0, 0.0, 1.0, 0.0]]), 3).tolist()
         [[1, 2, 3], [0, 2, 1]]
     """
-    num_rows, num = scores.shape
+    num = scores.shape[1]
     # The scores are negated, because `np.partition` is slow on many equal scores unless the equal scores are
     # last.
     falling = -scores
     if not 0 < k < num or num <= _FEW:
         return np.argsort(falling, axis=1, kind="stable")[:, :k]
-    last = np.partition(falling, k - 1, axis=1)[:, k - 1, None]  # float [num_rows, 1]
-    kept = falling <= last
+    if num < _MANY_TIMES * k or num < _MANY:
+        return _k_lowest_of_rows(falling, k)
+    # Most scores of a long row are below a bound that every eighth score tells.
+    columns, bounded = _below_bounds(falling, k)
+    return np.take_along_axis(columns, _k_lowest_of_rows(bounded, k), axis=1)
+
+
+def _k_lowest_of_rows(numbers: NDArray[np.floating], k: int) -> Rows:
+    """Finds the columns of the k lowest numbers in each row, lowest first; equal numbers by column."""
+    num_rows, num = numbers.shape
+    if k == num:
+        return np.argsort(numbers, axis=1, kind="stable")
+    last = np.partition(numbers, k - 1, axis=1)[:, k - 1, None]  # float [num_rows, 1]
+    kept = numbers <= last
     crowded = np.flatnonzero(np.count_nonzero(kept, axis=1) > k)
-    if len(crowded):  # Of several scores equal to the k-th highest score, the leftmost are kept.
-        equal = falling[crowded] == last[crowded]
-        spare = k - np.count_nonzero(falling[crowded] < last[crowded], axis=1)
+    if len(crowded):  # Of several numbers equal to the k-th lowest number, the leftmost are kept.
+        equal = numbers[crowded] == last[crowded]
+        spare = k - np.count_nonzero(numbers[crowded] < last[crowded], axis=1)
         kept[crowded] &= ~equal | (equal.cumsum(axis=1) <= spare[:, None])
     columns = np.flatnonzero(kept).reshape(num_rows, k) % num
-    order = np.argsort(np.take_along_axis(falling, columns, axis=1), axis=1, kind="stable")
+    order = np.argsort(np.take_along_axis(numbers, columns, axis=1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, axis=1)
+
+
+def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
+    """Finds, in each row, the numbers up to a bound that at least k numbers of the row do not exceed.
+
+    Returns:
+        The columns of the numbers, ascending, int64 [num_rows, most], and the numbers, float [num_rows,
+        most]; shorter rows are padded with infinity.
+    """
+    num_rows, num = numbers.shape
+    sampled = numbers[:, ::_SAMPLING]
+    place = min(3 * k // (2 * _SAMPLING) + _SAMPLING, sampled.shape[1] - 1)
+    bounds = np.partition(sampled, place, axis=1)[:, place, None]
+    kept = numbers <= bounds
+    counts = np.count_nonzero(kept, axis=1)
+    short = np.flatnonzero(counts < k)
+    if len(short):
+        bounds[short] = np.partition(numbers[short], k - 1, axis=1)[:, k - 1, None]
+        kept[short] = numbers[short] <= bounds[short]
+        counts[short] = np.count_nonzero(kept[short], axis=1)
+    crowded = np.flatnonzero(counts > _MANY_TIMES // 4 * k)
+    if len(crowded):  # Of many numbers equal to the bound, only the leftmost may be among the k lowest.
+        kept[crowded] = numbers[crowded] < bounds[crowded]
+        equal = numbers[crowded] == bounds[crowded]
+        spare = np.maximum(k - np.count_nonzero(kept[crowded], axis=1), 0)
+        kept[crowded] |= equal & (equal.cumsum(axis=1, dtype=np.int32) <= spare[:, None])
+        counts[crowded] = np.count_nonzero(kept[crowded], axis=1)
+    rows, found = np.divmod(np.flatnonzero(kept), num)
+    places = np.arange(len(found)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = np.zeros((num_rows, int(counts.max())), dtype=np.int64)
+    bounded = np.full(columns.shape, np.inf, dtype=numbers.dtype)
+    columns[rows, places], bounded[rows, places] = found, numbers[rows, found]
+    return columns, bounded
