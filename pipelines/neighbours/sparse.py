@@ -52,12 +52,18 @@ def strongest(matrix: csr_array, num_kept: int) -> csr_array:
     """
     from scipy.sparse import csr_array
 
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -np.abs(matrix.data), rows))
-    ranks = np.arange(len(order)) - matrix.indptr[rows]
-    kept = order[(ranks < num_kept) & (matrix.data[order] != 0)]
-    kept = kept[np.lexsort((matrix.indices[kept], rows[kept]))]
-    offsets = np.searchsorted(rows[kept], np.arange(matrix.shape[0] + 1))
+    matrix = csr_array(matrix)
+    matrix.sort_indices()
+    magnitudes = np.abs(matrix.data)
+    kept = magnitudes > 0
+    for row in np.flatnonzero(np.diff(matrix.indptr) > num_kept).tolist():
+        part = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        own = magnitudes[part]
+        least = -np.partition(-own, num_kept - 1)[num_kept - 1] if num_kept else np.inf
+        equal = np.flatnonzero(own == least)
+        kept[part] &= own >= least
+        kept[part][equal[num_kept - np.count_nonzero(own > least) :]] = False
+    offsets = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
     return csr_array((matrix.data[kept], matrix.indices[kept], offsets), shape=matrix.shape)
 
 
