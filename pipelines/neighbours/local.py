@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,9 +38,14 @@ def num_pairs(reviews: Reviews) -> int:
 
 
 def local_neighbours(
-    reviews: Reviews, weights: NDArray[np.floating], *, l2: float, num_neighbours: int, seed: int = 0
-) -> NeighbourTable:
-    """Builds a neighbour table from a local linear model and a low-pass filter: `model + 0.3 * filter`.
+    reviews: Reviews,
+    weights: NDArray[np.floating],
+    *,
+    penalties: Sequence[float],
+    num_neighbours: int,
+    seed: int = 0,
+) -> list[NeighbourTable]:
+    """Builds neighbour tables from local linear models and a low-pass filter: `model + 0.3 * filter`.
 
     The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of other movies.
     Only the movies that share the most reviewers with the predicted movie are used for the prediction. The
@@ -52,26 +58,29 @@ def local_neighbours(
     Args:
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
-        l2: the penalty on the squares of the weights of the local model.
+        penalties: the L2 penalty, on the squares of the weights, of the local model of each table.
         num_neighbours: how many neighbours each movie keeps.
         seed: seed of the random start of the search for components.
     """
     from scipy.sparse import vstack
 
     signals = review_matrix(reviews, weights.astype(np.float32))
-    model = _local_model(signals, l2)
+    models = _local_models(signals, penalties)
     left, right = _filter(signals, seed)
-    parts = []
-    for begin in range(0, model.shape[0], _ROWS_AT_ONCE):
-        rows = np.arange(begin, min(begin + _ROWS_AT_ONCE, model.shape[0]))
-        strengths = model[rows].toarray() + np.float32(_FILTER_WEIGHT) * (left[rows] @ right.T)
-        strengths[np.arange(len(rows)), rows] = 0.0
-        parts.append(strongest_of_dense(strengths, num_neighbours))
-    return table_of(vstack(parts, format="csr"))
+    parts: list[list[csr_array]] = [[] for _ in models]
+    for begin in range(0, reviews.num_movies, _ROWS_AT_ONCE):
+        rows = np.arange(begin, min(begin + _ROWS_AT_ONCE, reviews.num_movies))
+        filtered = np.float32(_FILTER_WEIGHT) * (left[rows] @ right.T)
+        for model, kept in zip(models, parts, strict=True):
+            strengths = model[rows].toarray()
+            strengths += filtered
+            strengths[np.arange(len(rows)), rows] = 0.0
+            kept.append(strongest_of_dense(strengths, num_neighbours))
+    return [table_of(vstack(kept, format="csr")) for kept in parts]
 
 
-def _local_model(signals: csr_array, l2: float) -> csr_array:
-    """Returns the local model as a sparse matrix, [num_movies, num_movies].
+def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_array]:
+    """Returns the local model with each L2 penalty as a sparse matrix, [num_movies, num_movies].
 
     The entry [i, j] is the weight of a review of movie i in the prediction of a review of movie j.
     """
@@ -79,7 +88,8 @@ def _local_model(signals: csr_array, l2: float) -> csr_array:
 
     shared = csr_array(signals.T @ signals)
     roots = np.sqrt(np.maximum(shared.diagonal(), 1e-9))
-    inputs, strengths = [], []
+    inputs: list[NDArray[np.int32]] = []
+    strengths: list[list[NDArray[np.float32]]] = [[] for _ in penalties]
     for movie in range(shared.shape[0]):
         found = slice(shared.indptr[movie], shared.indptr[movie + 1])
         others, common = shared.indices[found], shared.data[found]
@@ -88,12 +98,13 @@ def _local_model(signals: csr_array, l2: float) -> csr_array:
             nearest = np.argsort(-common / roots[others], kind="stable")[:_MOST_INPUTS]
             others, common = others[nearest], common[nearest]
         gram = shared[others][:, others].toarray().astype(np.float64)
-        gram[np.diag_indices_from(gram)] += l2
         inputs.append(others)
-        strengths.append(np.linalg.solve(gram, common.astype(np.float64)).astype(np.float32))
+        for penalty, solved in zip(penalties, strengths, strict=True):
+            penalised = gram + penalty * np.eye(len(others))
+            solved.append(np.linalg.solve(penalised, common.astype(np.float64)).astype(np.float32))
     offsets = np.concatenate([[0], np.cumsum([len(others) for others in inputs])])
-    columns = csr_array((np.concatenate(strengths), np.concatenate(inputs), offsets), shape=shared.shape)
-    return csr_array(columns.T)
+    places, shape = np.concatenate(inputs), shared.shape
+    return [csr_array(csr_array((np.concatenate(one), places, offsets), shape=shape).T) for one in strengths]
 
 
 def _filter(signals: csr_array, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -26,7 +26,7 @@ def some_reviews(seed: int = 0) -> Reviews:
 
 
 def build(reviews: Reviews, weights: np.ndarray, num_neighbours: int = NUM_MOVIES) -> np.ndarray:
-    table = local.local_neighbours(reviews, weights, l2=3.0, num_neighbours=num_neighbours)
+    [table] = local.local_neighbours(reviews, weights, penalties=[3.0], num_neighbours=num_neighbours)
     return matrix_of(table).toarray()
 
 
@@ -46,6 +46,13 @@ def test_movies_are_predicted_from_those_that_share_reviewers(monkeypatch: pytes
         expected = np.zeros(NUM_MOVIES)
         expected[near] = np.linalg.solve(gram, signals[:, near].T @ signals[:, movie])
         np.testing.assert_allclose(found[:, movie], expected, atol=1e-5)
+
+
+def test_tables_of_several_penalties_are_those_of_each_penalty_alone() -> None:
+    reviews, weights = some_reviews(), weights_of(some_reviews())
+    together = local.local_neighbours(reviews, weights, penalties=[1.0, 3.0], num_neighbours=NUM_MOVIES)
+    np.testing.assert_allclose(matrix_of(together[1]).toarray(), build(reviews, weights), atol=1e-6)
+    assert not np.allclose(matrix_of(together[0]).toarray(), build(reviews, weights), atol=1e-3)
 
 
 def test_the_filter_lets_the_strongest_components_through(monkeypatch: pytest.MonkeyPatch) -> None:
