@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows, spans, sums
+from engine.arrays import Doubles, Floats, Rows, k_highest_of_rows, spans, sums
 from engine.model.histories import recency_weights
 from engine.model.neighbours import NearTable
 from engine.model.scorer import ALL, SUCCESSOR_RECENCY, Model
@@ -24,6 +24,9 @@ _MAX_SCORES = 2**24
 _NUM_CANDIDATES = 200
 """The number of candidate movies of a reviewer that are taken by relevance, and also the number taken by each
 neighbour table."""
+_COMPARED_AT_ONCE = 2**16
+"""The largest number of scores that are compared with scores of held-out likes at once: 256 KiB of float32,
+which fit into a processor's cache."""
 _DEPTHS = (10, 20, 50)
 """The lengths k of top lists over which NDCG@k is averaged to compare weights; long lists make the average
 less dependent on chance."""
@@ -72,6 +75,46 @@ def figures_of(parts: Parts, scores: Floats) -> Doubles:
     ranks = (scores[rows] >= scores[rows, columns][:, None]).sum(axis=1) - 1
     figures = [ndcg_of_ranks(ranks, rows, parts.num_relevant, depth) for depth in _DEPTHS]
     return np.asarray(np.mean(figures, axis=0))
+
+
+def figures_of_grid(
+    parts: Parts,
+    relevance: Floats,
+    near: Floats,
+    near_weights: Sequence[float],
+    like_weights: Sequence[float],
+) -> Doubles:
+    """Returns the mean NDCG that `figure_of` returns, for each pair of a `near` weight and a like weight.
+
+    The scores of a pair of weights are `relevance + near_weight * near + like_weight * parts.log_like`. Only
+    the differences between these scores and the scores of held-out likes are computed, a few likes at a time.
+
+    Returns:
+        float64 [num_near_weights, num_like_weights], the mean NDCG over all reviewers.
+    """
+    rows, columns = parts.relevant.nonzero()
+    discounts = 1 / np.log2(np.arange(2, max(_DEPTHS) + 2))
+    ideal = np.cumsum(discounts)
+    gains = np.zeros((len(discounts) + 1, len(rows)))  # The last row is the gain of all higher ranks: none.
+    for depth in _DEPTHS:
+        best = ideal[np.minimum(parts.num_relevant, depth)[rows] - 1]
+        gains[:depth] += discounts[:depth, None] / best / len(_DEPTHS)
+    figures = np.zeros((len(near_weights), len(like_weights)))
+    step = max(1, _COMPARED_AT_ONCE // relevance.shape[1])
+    for begin in range(0, len(rows), step):
+        likes = slice(begin, begin + step)
+        own, by_near, by_like = (
+            values[rows[likes]] - values[rows[likes], columns[likes]][:, None]
+            for values in (relevance, near, parts.log_like)
+        )
+        numbers = np.arange(len(rows))[likes]
+        for row, near_weight in enumerate(near_weights):
+            come = own + np.float32(near_weight) * by_near
+            for column, like_weight in enumerate(like_weights):
+                is_ahead = come + np.float32(like_weight) * by_like >= 0
+                ranks = is_ahead.view(np.int8).sum(axis=1, dtype=np.int16) - 1
+                figures[row, column] += gains[np.minimum(ranks, len(discounts)), numbers].sum()
+    return figures / len(parts.num_relevant)
 
 
 def collect(trained: TrainedModel, held_out: Reviews, seed: int) -> Parts:
@@ -134,10 +177,7 @@ def _collect_batch(
     for values in (own, *(near.at(ALL).reshape(own.shape).astype(np.float32) for near in near_by)):
         unseen = values.copy()
         unseen[seen] = -np.inf
-        # If several movies have the score at position _NUM_CANDIDATES, any of them may be taken, because the
-        # position is far behind the ends of the measured lists.
-        best = np.argpartition(-unseen, count - 1, axis=1)[:, :count]
-        np.put_along_axis(chosen, best, True, axis=1)
+        np.put_along_axis(chosen, k_highest_of_rows(unseen, count), True, axis=1)
     chosen[seen] = False
     places, movie_rows = np.nonzero(chosen)
     log_like = np.zeros(len(places), dtype=np.float32)

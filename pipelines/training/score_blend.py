@@ -14,7 +14,14 @@ from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
 from pipelines.neighbours.tables import NeighbourKind
 from pipelines.training.one_model import TrainedModel
-from pipelines.training.parts import Parts, collect, figure_of, figures_of, spread_of
+from pipelines.training.parts import (
+    Parts,
+    collect,
+    figure_of,
+    figures_of,
+    figures_of_grid,
+    spread_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +46,8 @@ MOST_DOUBTFUL = 0.07
 """The share of list entries whose chance of a like is under one half that `_honest_likes` tries not to
 exceed."""
 _MOST_LOST = 0.1
-"""The largest share of the best mean NDCG that `_honest_likes` gives up to have fewer list entries whose
-chance of a like is under one half."""
+"""The largest share of the best mean NDCG that `_honest_likes` may lose in exchange for fewer list entries
+whose chance of a like is under one half."""
 _LISTED = 10
 """The length of the top lists in which `_honest_likes` counts the entries whose chance of a like is under one
 half."""
@@ -255,37 +262,26 @@ def _try(collected: Sequence[Parts], place: int, shares: _Shares) -> _Tried:
     for parts in collected:
         weight = len(parts.relevance) / num_reviewers
         unit, beside, one_next = spread_of(parts, parts.relevance), parts.near[place], 0.0
+        of_beside = spread_of(parts, beside)
+        of_content = spread_of(parts, parts.near[-1]) if any(shares.content) else 0.0
         if parts.next is not None:
             one_next = unit / max(spread_of(parts, parts.next), 1e-9)
         next_scale += weight * one_next
         for row, content_share in enumerate(shares.content):
             near = beside
             if content_share:
-                content = content_share * spread_of(parts, near) / max(spread_of(parts, parts.near[-1]), 1e-9)
+                content = content_share * of_beside / max(of_content, 1e-9)
                 contents[row] += weight * content
                 near = near + np.float32(content) * parts.near[-1]
-            scale = unit / max(spread_of(parts, near), 1e-9)
+            scale = unit / max(spread_of(parts, near) if content_share else of_beside, 1e-9)
             scales[row] += weight * scale
             for column, share in enumerate(shares.successor):
                 own = parts.relevance
                 if parts.next is not None and share:
                     own = own + np.float32(share * one_next) * parts.next
-                figures[row, column] += weight * _grid(parts, own, near, scale, shares.like)
+                weights = [neighbour * scale for neighbour in NEIGHBOUR_SHARES]
+                found = figures_of_grid(parts, own, near, weights, shares.like)
+                figures[row, column] += weight * found
     # On few reviews single weights do well by chance, so each mean is averaged with its grid neighbours.
     smooth = uniform_filter(figures, size=3, mode="nearest")
     return _Tried(shares, smooth, contents, scales, next_scale)
-
-
-def _grid(
-    parts: Parts, relevance: Floats, near: Floats, scale: float, like_weights: Sequence[float]
-) -> Doubles:
-    """Computes the mean NDCG for each pair of a neighbour share and a like weight.
-
-    The mean NDCG values are returned as float64 [num_neighbour_shares, num_like_weights].
-    """
-    figures = np.empty((len(NEIGHBOUR_SHARES), len(like_weights)))
-    for row, share in enumerate(NEIGHBOUR_SHARES):
-        come = relevance + np.float32(share * scale) * near
-        for column, weight in enumerate(like_weights):
-            figures[row, column] = figure_of(parts, come + np.float32(weight) * parts.log_like)
-    return figures

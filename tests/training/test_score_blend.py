@@ -12,9 +12,10 @@ from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of, make_reviews
 from pipelines.dataset.splits import hold_out_last
 from pipelines.neighbours.tables import CO_REVIEWS, NeighbourKind, build_neighbours
+from pipelines.training import parts as parts_module
 from pipelines.training import score_blend
 from pipelines.training.one_model import TrainedModel
-from pipelines.training.parts import Parts
+from pipelines.training.parts import Parts, figure_of, figures_of_grid
 from pipelines.training.score_blend import choose_blend
 
 NUM_REVIEWERS, NUM_MOVIES = 12, 50  # those of a random model
@@ -183,3 +184,26 @@ def test_sums_are_chosen_where_they_rank_better_than_means_over_long_histories()
     means, sums = (score_blend._with_power(one, [found], power) for power in score_blend.LENGTH_POWERS)
     assert sums.blend.length_power == 0
     assert sums.figures.mean() > means.figures.mean()
+
+
+@pytest.mark.parametrize("at_once", [1, 2**16])
+def test_a_grid_of_weights_has_the_figures_of_its_scores(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(parts_module, "_COMPARED_AT_ONCE", at_once)
+    generator = np.random.default_rng(3)
+    num, width = 30, 80
+    relevance, near, likes = np.round(4 * generator.standard_normal((3, num, width))).astype(np.float32) / 4
+    relevance[:, 70:], near[:, 70:], likes[:, 70:] = -np.inf, 0.0, 0.0
+    relevant = generator.random((num, width)) < 0.03
+    relevant[:, 70:] = False
+    # Some reviewers like movies that are no candidates, and some like nothing.
+    counts = relevant.sum(axis=1) + generator.integers(0, 3, num)
+    found = Parts(relevance, likes, [near], None, relevant, counts, np.ones((num, 1), np.float32))
+    near_weights, like_weights = (0.0, 0.5, 2.0), (0.0, 1.0)
+    figures = figures_of_grid(found, relevance, near, near_weights, like_weights)
+    assert figures.shape == (3, 2)
+    for row, near_weight in enumerate(near_weights):
+        for column, like_weight in enumerate(like_weights):
+            scores = relevance + np.float32(near_weight) * near + np.float32(like_weight) * likes
+            assert figures[row, column] == pytest.approx(figure_of(found, scores), abs=1e-12)
