@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ K = 10
 NUM_PARTS = 5
 """The number of kinds of similarity whose weights are drawn at random: all fields of `Weights` except
 `series` and `shrinkage`."""
+_COMPARED_AT_ONCE = 64
+"""The number of movies that are compared with all movies at once."""
 _MAX_QUESTIONS = 1000
 """The largest number of questions of each kind (from held-out reviews, from links); more questions would
 change the learned weights little."""
@@ -41,6 +44,8 @@ the most common reviewers."""
 _LEAST = 1e-6
 """A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
 infinite."""
+_GAINS = 1 / np.log2(np.arange(2, K + 2))
+"""The gains of right answers at the positions of a list of K movies, float64 [K]."""
 _LAST = -1e6
 """The similarity of unused positions in the array of candidates, so low that unused positions come last."""
 _SHRINKAGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -105,9 +110,11 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
     pools = _collect(Evidence(model, traits), kinds)
     enough = _least_found(pools, kinds[0], model) if len(co_reviews.answers) else 0.0
 
+    answered = [_answered(pools.candidates, pools.movie_rows, kind) for kind in kinds]
+
     def value(weights: Doubles, shrinkage: int, series: float) -> float:
-        best = _lists(pools, weights, shrinkage, series)
-        figures = np.array([_ndcg(best, pools.movie_rows, kind).mean() for kind in kinds])
+        best = _best_places(pools, weights, shrinkage, series)
+        figures = np.array([_ndcg_at(best, questions).mean() for questions in answered])
         too_few = max(0.0, np.log((enough + _LEAST) / (figures[0] + _LEAST)))
         return float(np.log(figures + _LEAST).sum() - _PENALTY * too_few)
 
@@ -185,16 +192,22 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
     """Finds candidates for all movies that questions ask about, with the similarities of each candidate."""
     movie_rows = distinct(np.concatenate([kind.movie_rows for kind in kinds]))
     traits, found = evidence.traits, []
-    for row in movie_rows.tolist():
-        own = np.array([row])
-        pairs = [each.tocsr() for each in evidence.pairs(own)]
-        vectors = [each @ each[row] for each in (evidence.vectors, traits.categories, traits.words)]
+    compared = (
+        one
+        for begin in range(0, len(movie_rows), _COMPARED_AT_ONCE)
+        for one in _compared(evidence, movie_rows[begin : begin + _COMPARED_AT_ONCE])
+    )
+    for row, (pairs, vectors) in zip(movie_rows.tolist(), compared, strict=True):
         of_series = traits.of_one_series(row)
-        best = [each.indices[k_highest_of_rows(each.data[None, :], _POOL)[0]] for each in pairs]
+        best = [near[k_highest_of_rows(values[None, :], _POOL)[0]] for near, values, _ in pairs]
         best += [k_highest_of_rows(each[None, :], _POOL)[0] for each in vectors]
         candidates = distinct(np.concatenate([*best, of_series]).astype(np.int64))
         candidates = candidates[candidates != row]
-        together = [(each.toarray()[0, candidates], units(each)[0]) for each in pairs]
+        together = []
+        for near, values, unit in pairs:
+            of_all = np.zeros(evidence.num_movies, dtype=np.float32)
+            of_all[near] = values
+            together.append((of_all[candidates], unit))
         columns = [each[candidates] for each in vectors]
         nearness = np.zeros(len(candidates), dtype=np.float32)
         nearness[np.searchsorted(candidates, of_series)] = traits.nearness_in_series(row, of_series)
@@ -213,14 +226,37 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
     return _Pools(movie_rows, rows, parts, series)
 
 
-def _lists(pools: _Pools, weights: Doubles, shrinkage: int, series: float) -> Rows:
-    """Returns the K candidates most like each asked movie, by a weighted sum: int64 [num_movies, K].
+def _compared(
+    evidence: Evidence, movie_rows: Rows
+) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
+    """Yields how alike each of some movies and all movies are, by reviewers in common and by vectors.
 
-    The argument `shrinkage` is a position in _SHRINKAGES, and `series` is the weight of a common series.
+    By reviewers in common there are two kinds of similarity, each with the similar movies, the similarities
+    and their unit; by vectors there are three kinds, each an array over all movies.
+    """
+    traits = evidence.traits
+    matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
+    units_of_rows = [units(each) for each in matrices]
+    of_vectors = [
+        each[movie_rows] @ each.T for each in (evidence.vectors, traits.categories, traits.words)
+    ]  # float32 [num_compared, num_movies]
+    for row in range(len(movie_rows)):
+        found = []
+        for each, own in zip(matrices, units_of_rows, strict=True):
+            part = slice(each.indptr[row], each.indptr[row + 1])
+            found.append((each.indices[part], each.data[part], float(own[row])))
+        yield found, [each[row] for each in of_vectors]
+
+
+def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float) -> Rows:
+    """Returns the positions of the K candidates most like each asked movie: int64 [num_movies, K].
+
+    Candidates are compared by the sum of their similarities with the given weights. The argument `shrinkage`
+    is a position in _SHRINKAGES, and `series` is the weight of a common series.
     """
     scores = pools.parts[_SHRINKAGES[shrinkage]] @ weights.astype(np.float32)
     scores += np.float32(series) * pools.series
-    return np.take_along_axis(pools.candidates, k_highest_of_rows(scores, K), axis=1)
+    return k_highest_of_rows(scores, K)
 
 
 def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
@@ -233,21 +269,44 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
         rows, weights = model.neighbours.of(row)
         best = rows[np.lexsort((rows, -weights))[:K]]
         plain[place, : len(best)] = best
-    even = _lists(pools, np.full(NUM_PARTS, 1 / NUM_PARTS), len(_SHRINKAGES) // 2, 0.0)
+    places = _best_places(pools, np.full(NUM_PARTS, 1 / NUM_PARTS), len(_SHRINKAGES) // 2, 0.0)
+    even = np.take_along_axis(pools.candidates, places, axis=1)
     found = _ndcg(plain, pools.movie_rows, co_reviews)
     apart = found - _ndcg(even, pools.movie_rows, co_reviews)
     return float(found.mean() + apart.std() / np.sqrt(len(apart)))
 
 
+class _Answered(NamedTuple):
+    """Holds, for questions of one kind, which movies of a list for each asked movie are right answers."""
+
+    asked: Rows
+    """int64 [num_questions], the position of each question's movie among the asked movies."""
+    is_answer: NDArray[np.bool_]
+    """bool [num_questions, num_listed], whether each movie of the list is a right answer to the question."""
+    ideal: Doubles
+    """float64 [num_questions], the discounted gain of the best possible list."""
+
+
+def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
+    """Marks the right answers in lists for the movies `movie_rows`, int64 [num_movies, num_listed]."""
+    asked = np.searchsorted(movie_rows, kind.movie_rows)
+    most = int(max(listed.max(), kind.answers.max())) + 1
+    numbers = np.arange(len(asked))[:, None]
+    is_answer = np.isin(numbers * most + listed[asked], kind.numbers * most + kind.answers)
+    num_right = np.minimum(np.bincount(kind.numbers, minlength=len(asked)), K)
+    return _Answered(asked, is_answer, np.cumsum(_GAINS)[num_right - 1])
+
+
+def _ndcg_at(places: Rows, answered: _Answered) -> Doubles:
+    """Returns the NDCG@10 of each question, from positions in the lists: int64 [num_movies, K]."""
+    hits = np.take_along_axis(answered.is_answer, places[answered.asked], axis=1)
+    return np.asarray(hits @ _GAINS[: places.shape[1]] / answered.ideal, dtype=np.float64)
+
+
 def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
     """Returns the NDCG@10 of the lists `best`, int64 [num_movies, K], as answers to each question."""
-    lists = best[np.searchsorted(movie_rows, kind.movie_rows)]  # [num_questions, K]
-    most = int(max(best.max(), kind.answers.max())) + 1
-    numbers = np.arange(len(lists))[:, None]
-    hits = np.isin(numbers * most + lists, kind.numbers * most + kind.answers)
-    gains = 1 / np.log2(np.arange(2, lists.shape[1] + 2))
-    ideal = np.cumsum(gains)[np.minimum(np.bincount(kind.numbers, minlength=len(lists)), len(gains)) - 1]
-    return np.asarray((hits * gains).sum(axis=1) / ideal, dtype=np.float64)
+    in_order = np.tile(np.arange(best.shape[1]), (len(best), 1))
+    return _ndcg_at(in_order, _answered(best, movie_rows, kind))
 
 
 def are_learned(links: Rows) -> NDArray[np.bool_]:
