@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 from pipelines.baselines.raters import AnyRows
 from pipelines.dataset.reviews import Reviews
 from pipelines.neighbours.sparse import review_matrix, strongest
+from pipelines.work.threads import threads_for
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -133,7 +134,8 @@ def _neighbours(damped: csr_array, history: csr_array, roots: Doubles) -> csr_ar
 def _ease_weights(history: csr_array) -> Floats:
     gram = (history.T @ history).toarray().astype(np.float64)
     gram[np.diag_indices(len(gram))] += EASE_REGULARISATION
-    inverse = np.linalg.inv(gram)
+    with threads_for(len(gram)):
+        inverse = np.linalg.inv(gram)
     weights = -inverse / np.diag(inverse)
     weights[np.diag_indices(len(gram))] = 0
     return np.asarray(weights, dtype=np.float32)

@@ -162,7 +162,7 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     The first returned array holds the embeddings of reviewers, and the second returned array the embeddings
     of movies. The other returned arrays hold the weights of the layers.
     """
-    start_tensorflow()
+    start_tensorflow(len(reviews))
     import keras
 
     keras.utils.set_random_seed(seed)

@@ -50,6 +50,7 @@ from pipelines.work.database import storage_errors
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 from pipelines.work.runners import HERE, Runner, check_place, runner_for
+from pipelines.work.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +153,7 @@ def build_index(
     return BuildResult(manifest=writer.manifest, directory=output)
 
 
+@one_thread()
 def _build(
     opened: ArtifactWriter,
     reviews: Sequence[Input],

@@ -31,6 +31,7 @@ from pipelines.similar.learning import are_learned
 from pipelines.work.extras import require_build_packages
 from pipelines.work.output import PAGE_SUFFIXES, check_output, write_text
 from pipelines.work.runners import Runner, check_place, runner_for
+from pipelines.work.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ _ROWS = (
 """The names of the counts of rows of review files that an evaluation reports."""
 
 
+@one_thread()
 def evaluate(
     reviews: Sources = (),
     *,

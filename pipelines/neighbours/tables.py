@@ -17,6 +17,7 @@ from pipelines.dataset.reviews import Reviews, histories_of
 from pipelines.neighbours.local import MOST_MOVIES, MOST_PAIRS, local_neighbours, num_pairs
 from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
 from pipelines.work.database import run, work_database
+from pipelines.work.threads import threads_for
 
 if TYPE_CHECKING:
     import duckdb
@@ -159,12 +160,12 @@ def build_neighbours(
         by_pairs = ("damped", SUCCESSORS.form)
         tables |= {kind: read(kind.form, kind.strength) for kind in kinds if kind.form in by_pairs}
         rating = read("ratings", RATING_SHRINKAGE) if reviews.has_ratings else None
-    for kind in kinds:
-        if kind.form == "linear":
-            tables[kind] = linear_neighbours(reviews, likes, l2=kind.strength)
-        elif kind.form == "local":
-            wanted = config.num_neighbours
-            tables[kind] = local_neighbours(reviews, likes, l2=kind.strength, num_neighbours=wanted)
+    by_form = {form: [kind for kind in kinds if kind.form == form] for form in ("linear", "local")}
+    tables |= {kind: linear_neighbours(reviews, likes, l2=kind.strength) for kind in by_form["linear"]}
+    if by_form["local"]:
+        penalties = [kind.strength for kind in by_form["local"]]
+        found = local_neighbours(reviews, likes, penalties=penalties, num_neighbours=config.num_neighbours)
+        tables |= dict(zip(by_form["local"], found, strict=True))
     return Neighbours(tables, rating)
 
 
@@ -196,8 +197,9 @@ def linear_neighbours(
     gram[np.diag_indices_from(gram)] += l2
     # `gram` is symmetric and positive definite, so that one triangle of the inverse of `gram` can be computed
     # from the Cholesky factor of `gram`.
-    factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
-    triangle, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
+    with threads_for(len(gram)):
+        factor = linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+        triangle, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(triangle) + np.tril(triangle, -1).T
     strengths = -inverse / np.diag(inverse)  # [num_movies, num_movies]
     np.fill_diagonal(strengths, 0.0)

@@ -27,6 +27,7 @@ from pipelines.work.extras import require_build_packages
 from pipelines.work.output import RECIPE_SUFFIXES, check_output
 from pipelines.work.progress import progress_of_trials
 from pipelines.work.runners import Runner, ThisProcess, check_place, runner_for
+from pipelines.work.threads import one_thread
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -67,6 +68,7 @@ class Tuning:
         return {"parts": [dict(vars(part)) for part in self.parts]}
 
 
+@one_thread()
 def tune(
     reviews: Sources,
     *,

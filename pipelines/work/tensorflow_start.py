@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -16,8 +17,20 @@ from engine.errors import DataError
 logger = logging.getLogger(__name__)
 
 
-def start_tensorflow() -> None:
-    """Imports TensorFlow and lets TensorFlow search for devices; later calls do nothing.
+_ONE_THREAD_UP_TO = 150_000
+"""The largest number of reviews for which TensorFlow trains in one thread. The steps of a training on few
+reviews are so small that threads which wait for each other cost more than they save."""
+
+
+def start_tensorflow(num_reviews: int | None = None) -> None:
+    """Imports TensorFlow, sets TensorFlow's threads, and searches for devices; later calls do nothing.
+
+    TensorFlow cannot change its number of threads later. Where the environment sets `TF_NUM_INTRAOP_THREADS`,
+    that number holds.
+
+    Args:
+        num_reviews: the number of reviews to train on, by which the number of threads is chosen; None for as
+            many threads as the machine has processors.
 
     During the import and the search, stderr is redirected to a temporary file, because no setting silences
     all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr after an
@@ -25,9 +38,13 @@ def start_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    with _stderr_aside():
+    with _stderr_aside(), _without_collections():
         import tensorflow as tf
 
+        is_small = num_reviews is not None and num_reviews <= _ONE_THREAD_UP_TO
+        if is_small and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.list_logical_devices()
 
 
@@ -55,14 +72,26 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., An
         traced_step: a training step that `traced` returned.
         variables: the variables that the training step reads and updates, in tuples and lists.
         batch: an example of a batch, a named tuple of arrays; the arrays of all batches must have the same
-        data
-            types and numbers of dimensions.
+            data types and numbers of dimensions.
     """
     import tensorflow as tf
 
     parts = type(batch)(*(tf.TensorSpec([None] * part.ndim, part.dtype) for part in batch))
     signature = (parts, tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
     return partial(traced_step.get_concrete_function(variables, *signature), variables)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Keeps the garbage collector from looking at the objects that a large import makes, now and later."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -1,0 +1,44 @@
+"""Limits the threads of NumPy's and SciPy's matrix products in builds, evaluations and tuning.
+
+Most matrices of a build are small. Threads that share a small product take several times the processor time
+of one thread, because the threads spin while they wait for each other. So matrix products run in one thread,
+and only the factorisation of a large matrix asks for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_THREADS_FROM = 2000
+"""The number of rows of a square matrix from which several threads factorise the matrix."""
+_allowed: list[int] = []
+"""The number of threads that matrix products had before each call of `one_thread` that has not ended."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Runs matrix products in one thread, in the whole process, within a `with` statement or a function."""
+    import scipy.linalg  # noqa: F401  (Only a library that is loaded can be limited.)
+    from threadpoolctl import ThreadpoolController
+
+    controller = ThreadpoolController().select(user_api="blas")
+    _allowed.append(max((library["num_threads"] for library in controller.info()), default=1))
+    try:
+        with controller.limit(limits=1):
+            yield
+    finally:
+        _allowed.pop()
+
+
+@contextmanager
+def threads_for(num_rows: int) -> Iterator[None]:
+    """Runs matrix products in several threads within a `with` statement, if the matrix has many rows.
+
+    The number of threads is the number that matrix products had before `one_thread` limited them.
+    """
+    from threadpoolctl import threadpool_limits
+
+    is_large = bool(_allowed) and num_rows >= _THREADS_FROM
+    with threadpool_limits(_allowed[0] if is_large else None, user_api="blas"):
+        yield
