@@ -53,7 +53,7 @@ def measure(path: Path, seeds: list[int], share: float) -> dict[str, Any]:
         hidden = np.random.default_rng(seed).permutation(reviews.num_reviewers)
         hidden = np.sort(hidden[: int(share * len(hidden))])
         without = train.select(~np.isin(train.reviewer_rows, hidden))
-        model = fit_model(without, config, findings=findings).model
+        model = fit_model(without, config, findings=findings._replace(start=None)).model
         by_seed[seed] = compare(trained, model, hidden, liked, held_out)
     names = next(iter(by_seed.values()))
     total = sum(figures["reviewers"] for figures in by_seed.values())

@@ -91,7 +91,7 @@ def find_on_part(
     saved = checkpoints.load(_QUALITY)
     if saved is not None:
         found = saved.facts["findings"]
-        return None if found is None else Findings.from_dict(found)
+        return None if found is None else Findings.restore(found, saved.arrays)
     split = _hold_out(reviews, config)
     if split is None:
         return None
@@ -123,7 +123,7 @@ def measure_quality(
     else:
         quality = _measure(split, config, checkpoints.within(_MEASURED), features, findings, runner)
     facts = quality._asdict() | {"findings": findings and findings.to_dict()}
-    checkpoints.save(_QUALITY, {}, facts)
+    checkpoints.save(_QUALITY, findings.arrays() if findings else {}, facts)
     checkpoints.forget(_MEASURED)
     return quality
 

@@ -51,7 +51,10 @@ class Part:
         popularity: the number of likes of each movie by the reviewers of all groups, int [num_movies].
         config: settings of the relevance head.
         seed: the seed of all random choices for the group.
-        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
+            lets the training learn the weights.
+        start: the relevance head, with the embeddings of the part's reviewers, whose vectors the training
+            starts from; None lets the training start from random vectors.
     """
 
     def __init__(
@@ -62,8 +65,9 @@ class Part:
         config: RelevanceConfig,
         seed: Sequence[int],
         level_weights: Floats | None,
+        start: RelevanceHead | None,
     ) -> None:
-        start_tensorflow()
+        start_tensorflow(len(reviews))
         self._config, self._seed = config, seed
         self._generator = np.random.default_rng(seed)
         self._sampler = RelevanceSampler(reviews, likes, config, self._generator)
@@ -74,6 +78,7 @@ class Part:
             config,
             self._generator,
             level_weights,
+            start,
             rows_of_block(reviews.num_reviewers, config, self._sampler.batch_size),
         )
 
@@ -143,7 +148,10 @@ class PartedNetwork:
         popularity: the number of likes of each movie, int [num_movies].
         config: settings of the relevance head.
         seed: the seed of all random choices.
-        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
+            lets the training learn the weights.
+        start: the relevance head of an earlier training, whose vectors the training starts from; None lets
+            the training start from random vectors.
         runner: makes the parts.
     """
 
@@ -155,6 +163,7 @@ class PartedNetwork:
         config: RelevanceConfig,
         seed: int,
         level_weights: Floats | None,
+        start: RelevanceHead | None,
         runner: Runner,
     ) -> None:
         owners = np.random.default_rng(seed).integers(config.num_parts, size=reviews.num_reviewers)
@@ -166,7 +175,8 @@ class PartedNetwork:
             own = reviews.select(is_own)
             places = np.searchsorted(rows, own.reviewer_rows).astype(np.int32)
             own = replace(own, reviewer_rows=places, num_reviewers=len(rows))
-            arguments = (own, likes[is_own], popularity, config, (seed, part), level_weights)
+            begun = start and replace(start, reviewer_embeddings=start.reviewer_embeddings[rows])
+            arguments = (own, likes[is_own], popularity, config, (seed, part), level_weights, begun)
             self._parts.append(runner.employ(Part, *arguments))
         self._tables: Tables = self._parts[0]("tables")()
 

@@ -16,7 +16,7 @@ from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from pipelines.networks.batches import RelevanceBatch
 from pipelines.networks.paged_rows import PagedRows
-from pipelines.networks.row_optimizer import RowOptimizer, rows_of
+from pipelines.networks.row_optimizer import RowOptimizer
 from pipelines.work.parallel import read_ahead
 from pipelines.work.tensorflow_start import bound_step, traced
 
@@ -47,8 +47,11 @@ class RelevanceNetwork:
         num_levels: the number of rating levels; 0 if the reviews have no ratings.
         config: settings of the relevance head.
         generator: the random generator that draws the initial vectors.
-        level_weights: float32 [max(num_levels, 1)], the weight of a review in a history by its rating level;
-            if None, the weights are learned.
+        level_weights: float32 [max(num_levels, 1)], the weight of a review in a history for each rating
+            level; None lets the training learn the weights.
+        start: the relevance head of an earlier training on the same reviewers and movies, whose vectors and
+            biases the training starts from; None draws the first vectors at random, and computes the first
+            biases from `popularity`.
         block_rows: the number of reviewers whose rows are in memory at a time, while the rows of all
             reviewers are in a file; None to keep the rows of all reviewers in memory.
         folder: the folder of the file of reviewers' rows; None for the system's folder for temporary files.
@@ -62,27 +65,33 @@ class RelevanceNetwork:
         config: RelevanceConfig,
         generator: np.random.Generator,
         level_weights: Floats | None = None,
+        start: RelevanceHead | None = None,
         block_rows: int | None = None,
         folder: Path | None = None,
     ) -> None:
+        import tensorflow as tf
+
         self._config = config
         self._num_reviewers = num_reviewers
         num_movies, dim = len(popularity), config.embedding_dim
 
-        def first(num_rows: int) -> Floats:
+        def drawn(num_rows: int) -> Floats:
             return generator.standard_normal((num_rows, dim), dtype=np.float32) * np.float32(INITIAL_SCALE)
 
-        share = (popularity + 0.5) / (popularity.sum() + 0.5 * num_movies)
-        biases = np.log(share * num_movies).astype(np.float32)[:, None]
+        first: Callable[[int], Floats] = drawn
+        if start is None:
+            share = (popularity + 0.5) / (popularity.sum() + 0.5 * num_movies)
+            biases = np.log(share * num_movies).astype(np.float32)[:, None]
+            trained = [drawn(num_movies), drawn(num_movies), biases]
+        else:
+            trained = [start.movie_vectors[:, :-1], start.history_vectors, start.movie_vectors[:, -1:]]
+            first = _in_turn(start.reviewer_embeddings)
         first_levels = np.linspace(0.3, 1.0, max(num_levels, 1), dtype=np.float32)
-        levels = (first_levels if level_weights is None else level_weights)[:, None]
-        trained = [first(num_movies), first(num_movies), biases]
-        if level_weights is None:
-            trained.append(levels)
+        trained.append((first_levels if level_weights is None else level_weights)[:, None])
         self._optimizers = [RowOptimizer.of(values, momentum=True) for values in trained]
-        self._fixed = [] if level_weights is None else [rows_of(levels)]
-        tables = (*(optimizer.table for optimizer in self._optimizers), *self._fixed)
-        self.movies, self.history, self.biases, self.levels = tables
+        self.movies, self.history, self.biases, self.levels = (each.table for each in self._optimizers)
+        # One compiled training step serves trainings that learn the weights of levels, and others.
+        self._level_rate = tf.Variable(1.0 if level_weights is None else 0.0)
         self._own: list[RowOptimizer] = []
         self._pages: PagedRows | None = None
         if config.reviewer_embeddings == "learned":
@@ -130,7 +139,7 @@ class RelevanceNetwork:
 
         if self._step is None:
             step = _step(self._config.l2, self._config.dropout, _REVIEWER_DROPOUT)
-            self._step = bound_step(step, (self._optimizers, self._fixed, self._own), batch)
+            self._step = bound_step(step, (self._optimizers, self._level_rate, self._own), batch)
         tensors = RelevanceBatch(*map(tf.constant, batch))
         return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
 
@@ -161,26 +170,37 @@ class RelevanceNetwork:
         return embeddings
 
 
+def _in_turn(rows: Floats) -> Callable[[int], Floats]:
+    """Returns a function that hands out the rows of an array, from the first row on, some at each call."""
+    ends = [0]
+
+    def following(num_rows: int) -> Floats:
+        ends.append(ends[-1] + num_rows)
+        return rows[ends[-2] : ends[-1]]
+
+    return following
+
+
 @lru_cache(maxsize=8)
 def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
     """Makes the training step of the relevance head, one for all networks with equal settings."""
     import tensorflow as tf
 
     def take_step(
-        kept: tuple[list[RowOptimizer], list[Any], list[RowOptimizer]],
+        kept: tuple[list[RowOptimizer], Any, list[RowOptimizer]],
         batch: RelevanceBatch,
         learning_rate: Any,
         seed: Any,
     ) -> Any:
-        shared, fixed, own = kept
+        shared, level_rate, own = kept
         optimizers = [*shared, *own]
         tables = [optimizer.table for optimizer in optimizers]
         with tf.GradientTape() as tape:
-            places = [*tables[: len(shared)], *fixed, *tables[len(shared) :]]
-            loss, squares = _loss(places, batch, seed, dropout, reviewer_dropout)
+            loss, squares = _loss(tables, batch, seed, dropout, reviewer_dropout)
             total = loss + l2 * squares
         for optimizer, gradient in zip(optimizers, tape.gradient(total, tables), strict=True):
-            optimizer.apply(gradient, learning_rate)
+            factor = level_rate if optimizer is shared[-1] else 1.0
+            optimizer.apply(gradient, learning_rate * factor)
         return loss
 
     return traced(take_step)

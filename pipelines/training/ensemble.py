@@ -8,6 +8,7 @@ so that a vector index can search the concatenated vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ def train_members(
     *,
     validate: Callable[[RelevanceHead], float] | None = None,
     rounds: int | None = None,
+    start: RelevanceHead | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
     runner: Runner = HERE,
 ) -> Trained[RelevanceHead]:
@@ -43,10 +45,20 @@ def train_members(
     the weights of the first head. The function `train_members` takes the same arguments and raises the same
     errors as `train_relevance`. The field `head` of the result holds the joined head.
     """
-    first = train_relevance(
-        reviews, likes, config, seed, validate=validate, rounds=rounds, checkpoints=checkpoints, runner=runner
-    )
     count = config.num_members if len(reviews) <= MEMBERS_UP_TO else 1
+    starts = [None] * count if start is None else apart(start, config.embedding_dim)
+    first = train_relevance(
+        reviews,
+        likes,
+        config,
+        seed,
+        validate=validate,
+        rounds=rounds,
+        level_weights=None if start is None else start.level_weights,
+        start=starts[0],
+        checkpoints=checkpoints,
+        runner=runner,
+    )
     others = [
         train_relevance(
             reviews,
@@ -55,6 +67,7 @@ def train_members(
             seed + number * _SEEDS_APART,
             rounds=first.rounds,
             level_weights=first.head.level_weights,
+            start=starts[number],
             checkpoints=checkpoints.within(f"member-{number}"),
             runner=runner,
         ).head
@@ -81,3 +94,22 @@ def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
         recency_power=heads[0].recency_power,
         max_history=heads[0].max_history,
     )
+
+
+def apart(head: RelevanceHead, embedding_dim: int) -> list[RelevanceHead]:
+    """Divides a head that `side_by_side` joined into heads whose vectors have `embedding_dim` numbers.
+
+    The biases of movies in the joined head are means, so each returned head has the mean biases.
+    """
+    count = head.history_vectors.shape[1] // embedding_dim
+    parts = [slice(number * embedding_dim, (number + 1) * embedding_dim) for number in range(count)]
+    bias = head.movie_vectors[:, -1:]
+    return [
+        replace(
+            head,
+            movie_vectors=np.concatenate([head.movie_vectors[:, part] * np.float32(count), bias], axis=1),
+            history_vectors=head.history_vectors[:, part],
+            reviewer_embeddings=head.reviewer_embeddings[:, part],
+        )
+        for part in parts
+    ]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from engine.arrays import Floats
 from engine.config.sections import Config
+from engine.model.heads import RelevanceHead
 from engine.model.scorer import Model
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews, histories_of, like_rating_of
@@ -21,7 +25,7 @@ from pipelines.training.holdouts import train_holdouts
 from pipelines.training.one_model import begin_model
 from pipelines.training.prediction_blend import blended, choose_rating_blend
 from pipelines.training.score_blend import choose_blend
-from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints
+from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, from_arrays, to_arrays
 from pipelines.work.runners import HERE, Runner
 
 logger = logging.getLogger(__name__)
@@ -42,21 +46,29 @@ class Findings(NamedTuple):
     with held-out reviews; empty if no reviews were held out."""
     likeness: Weights = Weights()
     """The weights with which the parts of the likeness of two movies are added up."""
+    start: RelevanceHead | None = None
+    """The relevance head of the first training with held-out reviews, whose vectors the final training starts
+    from; None if the final training starts from random vectors."""
 
     def summary(self) -> dict[str, Any]:
         """Returns the findings for the manifest: training rounds, kind of neighbour table, and curves."""
         return {"rounds": self.rounds, "nearness": self.kind._asdict(), "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
-        """Converts all findings to a dictionary for JSON, which `from_dict` converts back."""
+        """Converts all findings but the head to a dictionary for JSON, which `restore` converts back."""
         return {**self.summary(), "blend": asdict(self.blend), "likeness": asdict(self.likeness)}
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Returns the arrays of the relevance head for a checkpoint, by name; none if there is no head."""
+        return {} if self.start is None else to_arrays(self.start)
+
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Findings:
-        """Restores findings from a dictionary that `to_dict` returned."""
+    def restore(cls, values: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Findings:
+        """Restores findings from the values and the arrays that `to_dict` and `arrays` returned."""
         kind = NeighbourKind(**values["nearness"])
         likeness = Weights.from_dict(values["likeness"])
-        return cls(values["rounds"], Blend(**values["blend"]), kind, values["curves"], likeness)
+        start = from_arrays(RelevanceHead, arrays) if arrays else None
+        return cls(values["rounds"], Blend(**values["blend"]), kind, values["curves"], likeness, start)
 
 
 class FittedModel(NamedTuple):
@@ -82,8 +94,9 @@ def fit_model(
 
     To choose the number of rounds and the weights, models are trained without the last reviews of each
     reviewer. If there are few reviews, several models are trained, each with different held-out reviews. The
-    final model is trained on all reviews. If reviews are not ordered by time, each reviewer's reviews are
-    shuffled, and older reviews weigh as much as newer reviews.
+    final model is trained on all reviews. Its relevance head goes on from the relevance head of the first
+    model with held-out reviews, for CONTINUED_SHARE of the rounds. If reviews are not ordered by time, each
+    reviewer's reviews are shuffled, and older reviews weigh as much as newer reviews.
 
     Args:
         reviews: the training reviews.
@@ -111,7 +124,17 @@ def fit_model(
     plain = findings.kind._replace(content=0.0)
     wanted = features if content else None
     kinds = [plain, SUCCESSORS] if blend.successor_weight else [plain]
-    trained = begin_model(reviews, blend, config, kinds, wanted, checkpoints, rounds=rounds, runner=runner)()
+    trained = begin_model(
+        reviews,
+        blend,
+        config,
+        kinds,
+        wanted,
+        checkpoints,
+        rounds=rounds,
+        start=findings.start,
+        runner=runner,
+    )()
     chosen = None if plain == CO_REVIEWS else trained.tables[plain]
     if trained.content is not None:
         chosen = with_content(trained.tables[plain], trained.content, content)
@@ -137,10 +160,10 @@ def find(
     """
     saved = checkpoints.load("findings")
     if saved is not None:
-        return Findings.from_dict(saved.facts)
+        return Findings.restore(saved.facts, saved.arrays)
     reviews, config = _ordered(reviews, config)
     findings = _search(reviews, config, checkpoints.within("search"), features, traits, runner)
-    checkpoints.save("findings", {}, findings.to_dict())
+    checkpoints.save("findings", findings.arrays(), findings.to_dict())
     checkpoints.forget("search")
     return findings
 
@@ -181,7 +204,7 @@ def _search(
     likeness = Weights()
     if traits is not None:
         likeness = choose_weights(trained[0].model, held_out[0], traits, config.seed)
-    return Findings(rounds, blend, kind, trained[0].curves, likeness)
+    return Findings(rounds, blend, kind, trained[0].curves, likeness, trained[0].model.relevance)
 
 
 def first_blend(reviews: Reviews, config: Config) -> Blend:

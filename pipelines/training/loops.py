@@ -67,6 +67,7 @@ def train_relevance(
     validate: Callable[[RelevanceHead], float] | None = None,
     rounds: int | None = None,
     level_weights: Floats | None = None,
+    start: RelevanceHead | None = None,
     checkpoints: Checkpoints = NOTHING_KEPT,
     runner: Runner = HERE,
 ) -> Trained[RelevanceHead]:
@@ -80,7 +81,10 @@ def train_relevance(
         validate: a function that returns a metric of the head, where higher is better; the function is called
             after each round, and training stops some rounds after the best metric. None for no validation.
         rounds: the number of rounds to train; None for the setting `max_rounds`.
-        level_weights: weights of rating levels, for `RelevanceNetwork`; None learns the weights.
+        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
+            lets the training learn the weights.
+        start: the relevance head of an earlier training on the same reviewers and movies, whose vectors the
+            training starts from; None lets the training start from random vectors.
         checkpoints: saves the state of the training, from which an interrupted training resumes.
         runner: the runner whose workers train groups of reviewers if the setting `num_parts` is above 1.
 
@@ -99,13 +103,13 @@ def train_relevance(
     drawn: RelevanceSampler | Rounds = sampler
     num_batches = sampler.num_batches
     if config.num_parts > 1:
-        network = PartedNetwork(reviews, likes, popularity, config, seed, level_weights, runner)
+        network = PartedNetwork(reviews, likes, popularity, config, seed, level_weights, start, runner)
         drawn, num_batches = Rounds(sampler.num_examples), 1
     else:
         sizes = (reviews.num_reviewers, len(reviews.levels))
         block_rows = rows_of_block(reviews.num_reviewers, config, sampler.batch_size)
         network = RelevanceNetwork(
-            popularity, *sizes, config, generator, level_weights, block_rows, checkpoints.folder
+            popularity, *sizes, config, generator, level_weights, start, block_rows, checkpoints.folder
         )
     return _Training(
         name="relevance",

@@ -21,6 +21,10 @@ from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.runners import HERE, Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
+CONTINUED_SHARE = 1 / 3
+"""The number of rounds of a training that starts from the vectors of an earlier training, as a share of the
+rounds of a training that starts from random vectors."""
+
 
 class TrainedModel(NamedTuple):
     """Holds the model of one training, and the neighbour tables from which one is chosen later."""
@@ -51,6 +55,7 @@ def begin_model(
     checkpoints: Checkpoints,
     *,
     rounds: Mapping[str, int] | None = None,
+    start: RelevanceHead | None = None,
     held_out: Reviews | None = None,
     runner: Runner = HERE,
 ) -> Callable[[], TrainedModel]:
@@ -70,16 +75,28 @@ def begin_model(
         checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
             resume.
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
+        start: the relevance head of an earlier training on a part of the reviews, whose vectors the training
+            of the relevance head starts from, for CONTINUED_SHARE of its rounds; None lets the training start
+            from random vectors.
         held_out: reviews on which each head is validated after each round.
         runner: trains the heads.
     """
     shared, validation, kept = runner.share(reviews), runner.share(held_out), runner.keep(checkpoints)
+    started, num_rounds = runner.share(start), rounds or {}
     trainers: dict[str, Callable[..., Any]] = {"relevance": _train_relevance}
     if reviews.has_ratings:
         trainers["rating"] = _train_rating
     begun = {
         name: runner.begin(
-            train, shared, validation, blend.like_rating, config, rounds and rounds.get(name), kept, runner
+            train,
+            shared,
+            validation,
+            started,
+            blend.like_rating,
+            config,
+            num_rounds.get(name),
+            kept,
+            runner,
         )
         for name, train in trainers.items()
     }
@@ -113,6 +130,7 @@ def begin_model(
 def _train_relevance(
     reviews: Reviews,
     held_out: Reviews | None,
+    start: RelevanceHead | None,
     like_rating: float,
     config: Config,
     rounds: int | None,
@@ -120,7 +138,9 @@ def _train_relevance(
     runner: Runner,
 ) -> Trained[RelevanceHead]:
     """Trains the relevance heads, whose mean is the relevance of the model."""
-    start_tensorflow()
+    start_tensorflow(len(reviews))
+    if start is not None and rounds is not None:
+        rounds = max(1, round(rounds * CONTINUED_SHARE))
     validate = None
     if held_out is not None:
         validate = ndcg_of(reviews, held_out.select(held_out.likes(like_rating)), config.seed)
@@ -131,6 +151,7 @@ def _train_relevance(
         config.seed,
         validate=validate,
         rounds=rounds,
+        start=start,
         checkpoints=checkpoints,
         runner=runner,
     )
@@ -139,6 +160,7 @@ def _train_relevance(
 def _train_rating(
     reviews: Reviews,
     held_out: Reviews | None,
+    _start: RelevanceHead | None,
     _like_rating: float,
     config: Config,
     rounds: int | None,
@@ -146,7 +168,7 @@ def _train_rating(
     _runner: Runner,
 ) -> Trained[RatingHead]:
     """Trains the rating head."""
-    start_tensorflow()
+    start_tensorflow(len(reviews))
     validate = None if held_out is None else likelihood_of(reviews, held_out, config.seed)
     return train_rating(
         reviews, config.rating, config.seed, validate=validate, rounds=rounds, checkpoints=checkpoints

@@ -8,8 +8,8 @@ from engine.config.sections import RelevanceConfig
 from engine.model.heads import RelevanceHead
 from engine.model.histories import Histories, History
 from pipelines.dataset.reviews import Reviews, make_reviews
-from pipelines.training import ensemble
-from pipelines.training.ensemble import side_by_side, train_members
+from pipelines.training import ensemble, loops
+from pipelines.training.ensemble import apart, side_by_side, train_members
 
 
 def some_heads(count: int) -> list[RelevanceHead]:
@@ -46,6 +46,35 @@ def test_heads_side_by_side_score_the_mean_of_their_scores() -> None:
 def test_one_head_is_itself() -> None:
     (head,) = some_heads(1)
     assert side_by_side([head]) is head
+
+
+def test_a_joined_head_comes_apart_into_its_heads() -> None:
+    heads = some_heads(3)
+    bias = np.mean([head.movie_vectors[:, -1] for head in heads], axis=0)
+    for found, head in zip(apart(side_by_side(heads), DIM), heads, strict=True):
+        np.testing.assert_allclose(found.movie_vectors[:, :-1], head.movie_vectors[:, :-1], atol=1e-6)
+        np.testing.assert_allclose(found.movie_vectors[:, -1], bias, atol=1e-6)
+        np.testing.assert_array_equal(found.history_vectors, head.history_vectors)
+        np.testing.assert_array_equal(found.reviewer_embeddings, head.reviewer_embeddings)
+    assert [len(apart(head, DIM)) for head in heads] == [1, 1, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("num_members", "num_parts", "block_rows"), [(2, 1, None), (1, 2, None), (1, 1, 30)])
+def test_a_training_starts_from_the_head_that_is_given(
+    monkeypatch: pytest.MonkeyPatch, num_members: int, num_parts: int, block_rows: int | None
+) -> None:
+    monkeypatch.setattr(loops, "rows_of_block", lambda *_: block_rows)
+    reviews = some_reviews()
+    config = RelevanceConfig(embedding_dim=4, num_members=num_members, num_parts=num_parts)
+    start = train_members(reviews, reviews.likes(4.0), config, 7, rounds=2).head
+    still = replace(config, learning_rate=1e-12)
+    same = train_members(reviews, reviews.likes(4.0), still, 7, rounds=1, start=start).head
+    further = train_members(reviews, reviews.likes(4.0), config, 7, rounds=1, start=start).head
+    np.testing.assert_array_equal(further.level_weights, start.level_weights)
+    for name in ("movie_vectors", "history_vectors", "reviewer_embeddings"):
+        np.testing.assert_allclose(getattr(same, name), getattr(start, name), atol=1e-6, err_msg=name)
+        assert np.abs(getattr(further, name) - getattr(start, name)).max() > 1e-3
 
 
 @pytest.mark.slow
