@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,16 +31,6 @@ SLOW_FIRST = (
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_calibration() -> Iterator[None]:
-    """Lets each process measure the speed of the machine once; each measuring takes half a second."""
-    from pipelines.building import plan
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "_calibrate", cache(plan._calibrate))
-        yield
 
 
 @pytest.fixture(scope="session")

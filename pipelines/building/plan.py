@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.lim
 """The files in which Linux gives the memory limit of the process's control group, for cgroup versions 2 and
 1."""
 _CALIBRATION_ROWS = 200_000
-_CALIBRATION_ROUNDS = 30
+_CALIBRATION_ROUNDS = 5
 """The number of runs of the benchmark that measures the machine's speed; the fastest run counts."""
 
 
@@ -77,7 +78,7 @@ class Costs:
     """The size of a review in the work database on disk, in bytes."""
     scratch_plain_byte: float = 0.15
     """The size of the work database on disk for each decompressed byte of the files, in bytes."""
-    seconds: float = 20.0
+    seconds: float = 6.0
     """The seconds that a build takes for data of any size."""
     seconds_review_read: float = 4e-6
     """The seconds to filter and join one review in the work database."""
@@ -300,6 +301,7 @@ def memory_limit() -> int:
     return min(limits)
 
 
+@cache
 def _calibrate() -> float:
     """Measures the machine's speed: returns the seconds of the fastest of several runs of a benchmark."""
     generator = np.random.default_rng(0)

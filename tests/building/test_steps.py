@@ -25,8 +25,8 @@ def test_every_step_is_named_with_its_number_and_the_time_left(caplog, monkeypat
     assert [line.split(":")[0] for line in lines] == [f"Step {number} of 5" for number in range(1, 6)]
     assert "left" not in lines[0]
     assert lines[1].endswith("about 8 min 20 s left")
-    assert lines[2].endswith("about 6 min 40 s left")
-    assert lines[4].endswith("about 1 min 40 s left")
+    assert lines[2].endswith("about 4 min 10 s left")
+    assert lines[4].endswith("about 2 min 00 s left")
 
 
 def test_a_resumed_build_foretells_nothing_from_steps_that_took_no_time(caplog, monkeypatch) -> None:
