@@ -52,8 +52,8 @@ class _Pool(NamedTuple):
     row."""
     scores: Scores
     num_open: int
-    """The number of movies that the list may hold if its condition `min_rating` on the predicted rating is
-    ignored."""
+    """The number of movies that meet all conditions of the list but `min_rating`, the lowest predicted
+    rating."""
     best_rating: float | None
     """The highest predicted rating among the `num_open` movies; None without the condition `min_rating`."""
 

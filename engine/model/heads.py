@@ -156,8 +156,8 @@ class Tastes(NamedTuple):
     biases: Floats
     """float32 [num], each reviewer's bias in logits; reviewers who give high ratings have a high bias."""
     log_scales: Floats
-    """float32 [num], the logarithm of each reviewer's scale; a high scale means that the reviewer's ratings
-    are near the predictions."""
+    """float32 [num], the logarithm of the factor of the logits of each reviewer; with a high factor,
+    the predicted distribution is narrow."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
         """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""

@@ -260,8 +260,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each number in `above_means`, the mean of the same reviewer's numbers is subtracted; a mean of few
-    numbers is first moved towards 0.
+    The function subtracts from each of a reviewer's values in `above_means` the mean of the reviewer's
+    values; the mean of few values is first moved towards 0.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]

@@ -316,7 +316,7 @@ class Model:
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
-        """Predicts the chance of each rating level for given movies: float32 [num, num_levels].
+        """Predicts the chance of each rating level, for pairs of reviewer and movie: [num, num_levels].
 
         The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
         array `stars`, float64 [num], says by how many stars the reviewer rated each movie's neighbours above

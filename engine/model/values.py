@@ -85,8 +85,8 @@ class Reviewers(NamedTuple):
     adds to the relevance; each pair is the number `place * num_movies + movie_row`."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
-    """Computes by how many stars each reviewer rated a movie's neighbours above expectation; None if the data
-    has no ratings."""
+    """The object that computes how many stars above expectation each reviewer rated the neighbours of a
+    movie; None if the data has no ratings."""
 
     def __len__(self) -> int:
         return len(self.queries)

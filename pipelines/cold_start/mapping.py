@@ -41,7 +41,7 @@ class MovieVectors(NamedTuple):
     """float32 [num, 2 * dim], for each movie, the two vectors with which a review of the movie changes the
     reviewer's vector in the rating head."""
     movie_means: Floats | None = None
-    """float32 [num], the rating head's mean rating of each movie, in stars."""
+    """float32 [num], the mean rating of each movie in stars, as the rating head holds it."""
 
     @classmethod
     def of(cls, model: Model) -> MovieVectors:

@@ -92,8 +92,8 @@ def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
 
     If both titles have a year, the years must be equal. One title must have all words of the other title.
 
-    Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films. Copied
-    reviews do not make two seasons of a series one film, because shops copy reviews between seasons too.
+    Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films. Two
+    seasons of a series stay two films even if they share reviews, because shops copy reviews between seasons.
     """
     if None not in (first.year, second.year) and first.year != second.year:
         return False

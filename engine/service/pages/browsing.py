@@ -105,7 +105,7 @@ async def movie_map(request: Request) -> Response:
 
 
 def _named(movies: Sequence[MappedMovie]) -> list[MappedMovie]:
-    """Chooses the movies whose titles are shown on the map: the most reviewed whose titles do not overlap."""
+    """Chooses the most reviewed movies whose titles can be shown on the map without an overlap of titles."""
     named: list[MappedMovie] = []
     for movie in sorted(movies, key=lambda one: -one.num_reviews):
         free = all(abs(movie.y - one.y) > 0.07 or abs(movie.x - one.x) > 0.5 for one in named)
