@@ -67,7 +67,7 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes the top lists of reviewers in the index, as columns.
+    """Makes lists of the best movies for reviewers whom the index holds; each list is a row of arrays.
 
     Args:
         source: finds candidates, the movies from which a list is chosen.

@@ -82,9 +82,9 @@ class NeighbourTable:
             num_places: the number of reviewers.
 
         Returns:
-            Pairs of reviewer and neighbour, int64 [num_pairs], ascending, each as the number `place *
-            num_movies + movie_row`; and for each array in `amounts`, the sum of each pair, float64
-            [num_pairs]. A pair of reviewer and neighbour that is not returned has the sum 0.
+            Pairs of a reviewer and a neighbouring movie, int64 [num_pairs], ascending; a pair is the number
+            `place * num_movies + movie_row`, where `place` is the reviewer's position. Then, for each array
+            in `amounts`, the sum of each pair's amounts, float64 [num_pairs]; other pairs have the sum 0.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)

@@ -218,9 +218,9 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
         weight: the number of standard errors by which the relevance of a cold movie is lowered.
 
     Returns:
-        The copy of the model, and the smallest deduction (`weight` standard errors) for a sample of
-        reviewers. The copy lowers a relevance only by the reviewer's deduction minus the smallest deduction;
-        the caller must subtract the smallest deduction from the biases of the cold movies.
+        The copy of the model, and the smallest number of `weight` standard errors, over all cold movies and a
+        sample of reviewers. The copy lowers a relevance only by what goes beyond the smallest number; the
+        caller must subtract the smallest number from the biases of the cold movies.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)

@@ -111,7 +111,7 @@ def inspect_inputs(
 
 @contextmanager
 def on_disk(source: Source, folder: Path) -> Iterator[Source]:
-    """Yields `source` with the path of a file that is complete on this machine's disk.
+    """Yields a version of `source` whose path leads to a complete file on this machine's disk.
 
     A remote file is copied to `folder`, and the copy is removed when the `with` statement ends.
 

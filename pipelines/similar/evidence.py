@@ -42,7 +42,7 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """Compares movies by the histories and the movie vectors of a model, and by the traits of the movies."""
+    """Compares movies by reviewers' histories, by a model's movie vectors, and by the movies' traits."""
 
     model: Model
     traits: Traits

@@ -26,8 +26,8 @@ NUM_PARTS = 5
 _COMPARED_AT_ONCE = 64
 """The number of movies that are compared with all movies at once."""
 _MAX_QUESTIONS = 1000
-"""The largest number of questions of each kind (from held-out reviews, from links); more questions would
-change the learned weights little."""
+"""The largest number of questions "which movies are most like this movie?" of each kind: questions with
+answers from held-out reviews, and questions with answers from the metadata's links between movies."""
 _LAST_ASKED = 3
 """The largest number of a reviewer's last training movies that questions ask about."""
 _POOL = 100

@@ -58,7 +58,9 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns the film with a rank of fame, from 0, in a genre; real films come before invented films.
+    """Returns the film at a given rank of fame in a genre: rank 0 is the most famous film of the genre.
+
+    Real films come before invented films.
 
     Any two ranks of fame below 122,880 give films that differ in title or year.
     """

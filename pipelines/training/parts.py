@@ -62,7 +62,7 @@ class Parts(NamedTuple):
 
 
 def figure_of(parts: Parts, scores: Floats) -> float:
-    """Returns the mean over all reviewers of the mean NDCG that `figures_of` returns."""
+    """Returns the mean of the numbers that `figures_of` returns, one number for each reviewer."""
     return float(figures_of(parts, scores).mean())
 
 

@@ -178,9 +178,9 @@ def _token() -> str:
 def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keeps Ray from using signals and stdout of this program; yields the list of processes that Ray starts.
 
-    Functions of Ray are replaced, because Ray has no settings for signals and stdout. Unchanged functions of
-    Ray would replace this program's handler of SIGTERM, which lets commands clean up. Unchanged functions of
-    Ray would print on stdout, which is for answers, when a worker is lost. Unchanged functions of Ray would
+    Some functions of Ray are replaced, because Ray has no settings for signals and stdout. The functions of
+    Ray would replace this program's handler of SIGTERM, which lets commands clean up. When a worker is lost,
+    the functions of Ray would print on stdout, where only answers may be printed. The functions of Ray would
     start processes in the program's process group, so that a signal to the process group would end Ray before
     the program cleans up.
     """
