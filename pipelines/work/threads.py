@@ -8,7 +8,7 @@ and only the factorisation of a large matrix asks for more.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _THREADS_FROM = 2000
 """The number of rows of a square matrix from which several threads factorise the matrix."""
@@ -19,9 +19,10 @@ _allowed: list[int] = []
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Runs matrix products in one thread, in the whole process, within a `with` statement or a function."""
-    import scipy.linalg  # noqa: F401  (Only a library that is loaded can be limited.)
     from threadpoolctl import ThreadpoolController
 
+    with suppress(ImportError):  # A light installation has no SciPy.
+        import scipy.linalg  # noqa: F401  (Only a library that is loaded can be limited.)
     controller = ThreadpoolController().select(user_api="blas")
     _allowed.append(max((library["num_threads"] for library in controller.info()), default=1))
     try:
