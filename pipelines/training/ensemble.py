@@ -46,7 +46,7 @@ def train_members(
     errors as `train_relevance`. The field `head` of the result holds the joined head.
     """
     count = config.num_members if len(reviews) <= MEMBERS_UP_TO else 1
-    starts = [None] * count if start is None else apart(start, config.embedding_dim)
+    starts = [None] * count if start is None else apart(start, config.embedding_dim)[:count]
     first = train_relevance(
         reviews,
         likes,
@@ -71,7 +71,7 @@ def train_members(
             checkpoints=checkpoints.within(f"member-{number}"),
             runner=runner,
         ).head
-        for number in range(1, count)
+        for number in range(1, len(starts))
     ]
     return first._replace(head=side_by_side([first.head, *others]))
 
