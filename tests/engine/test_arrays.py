@@ -66,6 +66,25 @@ def test_the_k_highest_are_the_first_in_order(scores: np.ndarray, k: int) -> Non
     assert [k_highest(row, k).tolist() for row in scores] == expected
 
 
+@pytest.mark.parametrize("kind", ["spread", "in steps", "equal", "ascending", "rare", "by eights"])
+@pytest.mark.parametrize(("num", "k"), [(5000, 1), (5000, 100), (4200, 131)])
+def test_the_highest_scores_of_long_rows_are_those_of_a_full_sort(kind: str, num: int, k: int) -> None:
+    generator = np.random.default_rng(1)
+    scores = generator.standard_normal((6, num)).astype(np.float32)
+    if kind == "in steps":
+        scores = np.round(scores, 1)
+    elif kind == "equal":
+        scores[:] = 0.0
+    elif kind == "ascending":
+        scores.sort(axis=1)
+    elif kind == "rare":
+        scores[generator.random(scores.shape) < 0.999] = -np.inf
+    elif kind == "by eights":  # The sampled columns hold far higher scores than all others.
+        scores[:, ::8] += 100.0
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(k_highest_of_rows(scores, k), expected)
+
+
 @pytest.mark.parametrize("low", [0, -5])
 @pytest.mark.parametrize("high", [50, 2**16 + 3, 2**40, 2**62])
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
