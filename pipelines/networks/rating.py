@@ -87,14 +87,11 @@ class RatingNetwork:
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
         """Takes one training step on a batch; returns the log loss of the batch before the training step."""
-        import tensorflow as tf
-
         if self._step is None:
             config = self._config
             step = _step(config.dim, config.hidden_units, config.l2, config.dropout, float(self._star))
             self._step = bound_step(step, (self._rows, self._dense), batch)
-        tensors = RatingBatch(*map(tf.constant, batch))
-        return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
+        return self._step(batch, learning_rate, seed)
 
     def head(self) -> RatingHead:
         """Returns the rating head with the current weights, copied from TensorFlow to NumPy."""

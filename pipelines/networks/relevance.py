@@ -135,13 +135,10 @@ class RelevanceNetwork:
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
         """Takes one training step on a batch; returns the loss of the batch before the training step."""
-        import tensorflow as tf
-
         if self._step is None:
             step = _step(self._config.l2, self._config.dropout, _REVIEWER_DROPOUT)
             self._step = bound_step(step, (self._optimizers, self._level_rate, self._own), batch)
-        tensors = RelevanceBatch(*map(tf.constant, batch))
-        return self._step(tensors, tf.constant(learning_rate), tf.constant([seed, 0]))
+        return self._step(batch, learning_rate, seed)
 
     def head(self) -> RelevanceHead:
         """Returns the relevance head with the current weights, copied from TensorFlow to NumPy."""

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
 
 from engine.errors import DataError
@@ -60,17 +59,22 @@ def traced(take_step: Callable[..., Any]) -> Any:
     return tf.function(take_step, autograph=False)
 
 
-def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., Any]:
+def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, float, int], Any]:
     """Returns a function that takes one training step on given variables, for batches of any length.
 
-    TensorFlow compiles a training step once for all variables of the same data types and shapes, where a
-    number of rows that is None fits any number of rows, so that all networks of a process share the compiled
-    step. A compilation takes about half a second. By default, TensorFlow would compile the training step
-    again for each new batch length.
+    The returned function takes a batch, a learning rate and a seed. TensorFlow compiles a training step once
+    for all variables of the same data types and shapes, where a number of rows that is None fits any number
+    of rows, so that all networks of a process share the compiled step. A compilation takes about half a
+    second. By default, TensorFlow would compile the training step again for each new batch length.
+
+    The returned function calls the compiled step as a raw operation, because a call of a
+    `tf.types.experimental.ConcreteFunction` checks every variable at every training step, which takes longer
+    than a small training step.
 
     Args:
-        traced_step: a training step that `traced` returned.
-        variables: the variables that the training step reads and updates, in tuples and lists.
+        traced_step: a training step that `traced` returned, which returns one number, the loss.
+        variables: the variables that the training step reads and updates, in tuples and lists; None may
+            stand in place of a variable, and a variable may occur twice.
         batch: an example of a batch, a named tuple of arrays; the arrays of all batches must have the same
             data types and numbers of dimensions.
     """
@@ -78,7 +82,16 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[..., An
 
     parts = type(batch)(*(tf.TensorSpec([None] * part.ndim, part.dtype) for part in batch))
     signature = (parts, tf.TensorSpec([], tf.float32), tf.TensorSpec([2], tf.int32))
-    return partial(traced_step.get_concrete_function(variables, *signature), variables)
+    compiled = traced_step.get_concrete_function(variables, *signature)
+    given = [variable for variable in tf.nest.flatten(variables) if variable is not None]
+    handles = list({variable.ref(): variable.handle for variable in given}.values())
+    call = tf.raw_ops.StatefulPartitionedCall
+
+    def take_step(batch: Any, learning_rate: float, seed: int) -> Any:
+        inputs = [*map(tf.constant, batch), tf.constant(learning_rate), tf.constant([seed, 0])]
+        return call(args=[*handles, *inputs], Tout=[tf.float32], f=compiled)[0]
+
+    return take_step
 
 
 @contextmanager
