@@ -157,7 +157,7 @@ class OpenedIndex:
 
     @property
     def _used_feedback(self) -> Feedback | None:
-        """Returns `feedback`, or None if no feedback exists: no movie is hidden, and no journal followed."""
+        """Returns `feedback`; None if the build has no hidden movies and `follow` was given no journal."""
         return None if self.journal is None and not self.artifact.has(layout.HIDDEN_FILE) else self.feedback
 
     def follow(self, journal: Journal) -> None:

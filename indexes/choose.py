@@ -2,13 +2,14 @@
 
 A flat index compares a query with all vectors; a flat index is exact, and fast enough for few vectors. For
 many vectors, an inverted-file index groups the vectors into lists, and compares a query only with the vectors
-in the nearest lists. A search looks into as few lists as the wanted recall on a sample of queries allows.
-Vectors that are near to the sampled queries are grouped into short lists, so that a search compares fewer
-vectors. Lists usually hold vectors that are rounded to two bytes per number, because a search then reads half
-as many bytes and hardly ever misses more of the nearest vectors. Vectors are rounded to one byte per number
-only if vectors of two bytes per number would exceed the memory limit. Vectors stay unrounded only if vectors
-of two bytes per number would miss the wanted recall. Rounding does not change the scores in answers, because
-the engine computes the score of each movie found from the movie's unrounded vector.
+in the nearest lists. The number of lists that a search looks into is the smallest number found that reaches
+the wanted recall on a sample of queries. Vectors that are near to the sampled queries are grouped into short
+lists, so that a search compares fewer vectors. Lists usually hold vectors that are rounded to two bytes per
+number, because a search then reads half as many bytes and hardly ever misses more of the nearest vectors.
+Vectors are rounded to one byte per number only if vectors of two bytes per number would exceed the memory
+limit. Vectors stay unrounded only if vectors of two bytes per number would miss the wanted recall. Rounding
+does not change the scores in answers, because the engine computes the score of each movie found from the
+movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because in a test they were slower than inverted lists and found
 fewer of the nearest vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of
@@ -44,11 +45,14 @@ _LEAST_COMPARED = 2000
 """The least number of vectors that a search compares with a query, even if fewer vectors would reach the
 wanted recall. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The least share of an index's vectors that a search compares with a query, if the share is less than
-`_LEAST_COMPARED` vectors."""
+"""The least share of an index's vectors that a search of a small index compares with a query. In a small
+index, this share is less than `_LEAST_COMPARED` vectors; in a larger index, `_LEAST_COMPARED` vectors
+suffice."""
 _LARGEST_SHARE = 0.25
-"""The largest share of an index's vectors that a search of inverted lists may compare with a query. If the
-wanted recall needs a larger share, a flat index is built, which compares a query with all vectors."""
+"""The largest share of an index's vectors that a search of inverted lists may compare with a query. If a
+search must compare a larger share of the vectors to reach the wanted recall, a flat index is built instead,
+which compares a query with all vectors. No flat index is built if the unrounded vectors exceed the memory
+limit."""
 
 
 class _Tuned(NamedTuple):
@@ -85,16 +89,19 @@ def build_vector_index(
             unrounded vectors; "ivf-fp16" has inverted lists of vectors rounded to two bytes per number;
             "ivf-sq8" has inverted lists of vectors rounded to one byte per number. "auto" chooses "flat" for
             at most `exact_up_to` vectors, and also if a search of inverted lists would have to compare more
-            than a quarter of the vectors. Otherwise "auto" chooses "ivf-fp16", unless the memory limit or the
-            wanted recall demands another rounding.
-        k: the number of nearest vectors of each query that a search should find; the recall is the share that
-            a search finds.
+            than a quarter of the vectors. In all other cases, "auto" chooses an index with inverted lists:
+            "ivf-fp16" if the vectors of this kind fit into `memory_limit` and reach `recall_target`; "ivf" if
+            vectors rounded to two bytes per number miss `recall_target`; "ivf-sq8" if vectors rounded to two
+            bytes per number exceed `memory_limit`.
+        k: the number of nearest vectors that a search should find for each query; the recall is the share of
+            these vectors that a search finds.
         seed: the seed of the k-means that groups vectors into lists.
-        exact_up_to: the largest number of vectors for which "auto" does not try inverted lists.
+        exact_up_to: the largest number of vectors for which "auto" always chooses "flat", if the unrounded
+            vectors fit into `memory_limit`.
         memory_limit: the largest number of bytes of the vectors, if "auto" chooses the kind; more bytes are
             allowed only if vectors of fewer bytes would miss the wanted recall.
-        measure: a function that measures the recall of an index, from 0 to 1, in another way, such as by the
-            recall of top lists.
+        measure: a function that measures the recall of an index, from 0 to 1, such as the recall of top
+            lists; None to measure the share of the k nearest vectors that a search finds.
 
     Returns:
         The vector index, and a report with the kind of index, the reason for this kind, and the recall.
@@ -141,7 +148,13 @@ def build_vector_index(
 
 
 def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: int) -> tuple[_Tuned, str]:
-    """Chooses the rounding of the vectors in inverted lists; returns the tuned index and the reason."""
+    """Chooses whether inverted lists hold vectors of two, one or four bytes per number.
+
+    The function `tuned` builds an index of a given kind, and sets how many lists a search looks into.
+
+    Returns:
+        The chosen index; and the reason for choosing this kind of index, as the end of a sentence.
+    """
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:
         whole = tuned("ivf")

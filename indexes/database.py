@@ -49,7 +49,7 @@ _WRITING_SECONDS = 600.0
 
 
 class Column(NamedTuple):
-    """Holds the values of one column of the movies, which conditions can name."""
+    """Holds one column of a table of movies, such as price; search conditions can name the column."""
 
     kind: str
     """The kind of the values in the column: "text", "whole" for whole numbers, or "number" for all other

@@ -116,9 +116,10 @@ class InvertedFileIndex(FaissIndex):
     ) -> InvertedFileIndex:
         """Groups vectors into lists by k-means, and makes an index of the lists.
 
-        The weights change how k-means groups: vectors of high weight get into short lists, vectors of low
-        weight into long lists. High weights for the vectors near to many queries make a search faster: the
-        wanted recall then needs at most a quarter of the lists that it needs with equal weights.
+        The argument `weights` changes how k-means groups vectors: vectors of high weight get into short
+        lists, vectors of low weight into long lists. If the vectors near to many queries have high weights in
+        the k-means, searches are faster. To reach the wanted recall, a search then looks into at most a
+        quarter of the lists that a search looks into if all vectors have equal weights.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`

@@ -133,7 +133,8 @@ class MilvusIndex(VectorIndex):
     def load(cls, path: Path, folder: Path | None = None) -> MilvusIndex:
         """Reads an index from a file with the address of the vectors, which `save` wrote.
 
-        A relative path in the address starts at `folder`, by default the folder of the file.
+        If the address is the relative path of an embedded database, the path is relative to `folder`. By
+        default, `folder` is the folder that holds the file `path`.
         """
         return cls(Address.read(path), folder or path.parent)
 

@@ -1,8 +1,9 @@
 """Checks the sizes in a FAISS file before FAISS reads the file.
 
-FAISS allocates as much memory as the sizes in a file demand, so a damaged size could demand 32 GB of memory
-or crash the process. The check compares the sizes with each other and with the length of the file, and does
-not read the vectors.
+A FAISS file holds sizes, such as the number of vectors and the number of dimensions. FAISS allocates as much
+memory as the sizes in a file demand, so a damaged size could demand 32 GB of memory or crash the process. The
+function `check_faiss_file` compares the sizes in a file with each other and with the length of the file. The
+function does not read the vectors.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ class StrongestIndex(VectorIndex):
 
     Args:
         vectors: float32 [num_vectors, dim], the selected vectors, at least one.
-        rows: int64 [num_vectors], ascending, the number by which results name each vector; by default the
-            position of the vector in `vectors`.
+        rows: int64 [num_vectors], ascending, the row number of each vector, such as the row of a movie; a
+            search returns row numbers. By default, the row number is the position of the vector in `vectors`.
 
     Example:
         >>> StrongestIndex([[1.0, 0.0], [0.0, 2.0]], rows=[3, 8]).search([[1.0, 1.0]], k=1).rows.tolist()
@@ -57,7 +57,7 @@ class StrongestIndex(VectorIndex):
 
     @property
     def rows(self) -> Rows:
-        """Returns the number by which results name each vector: int64 [num_vectors], ascending."""
+        """Returns the row numbers of the vectors, which searches return: int64 [num_vectors], ascending."""
         return self._rows
 
     def save(self, path: Path) -> None:
@@ -98,10 +98,11 @@ class StrongestIndex(VectorIndex):
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    If m is the mean of all queries, the inner product of a query q and a vector v is at most `m · v + |q - m|
-    |v|` (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where
-    m is the mean of the sampled `queries`, and r is the median of `|q - m|` over the sampled queries q. The
-    length `|v|` counts only the dimensions in which the sampled queries differ.
+    The array `queries` is a sample of the queries. If m is the mean of the queries, the inner product of a
+    query q and a vector v is at most `m · v + |q - m| |v|` (Cauchy-Schwarz inequality). The function takes
+    the vectors v with the highest `m · v + r |v|`, where r is the median of `|q - m|` over the sampled
+    queries q. The length `|v|` of a vector v is computed only from the dimensions in which the queries in
+    `queries` differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -17,9 +17,10 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""The factors of the squared bias and of the squared log scale, in the penalties that are subtracted from the
-log likelihood of a newcomer's ratings. Both factors were chosen on held-out reviews, for histories of 1 to
-500 reviews; the factors of training would overfit short histories."""
+"""Two factors that keep a newcomer's fitted bias and log scale (the logarithm of the scale) near 0. The fit
+subtracts `BIAS_PENALTY * bias**2 + SCALE_PENALTY * log_scale**2` from the log likelihood of the newcomer's
+ratings. The two factors were chosen on held-out reviews, for newcomers with 1 to 500 reviews. With the
+penalty factors of training, the fit would follow the ratings of short histories too closely."""
 
 _STEPS = 8
 """The number of steps of Fisher scoring, which is enough for biases and log scales to converge."""
@@ -38,11 +39,11 @@ def newcomer(model: Model, history: History) -> Reviewer:
 
 
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
-    """Fits the biases and the log scales of newcomers in the rating head to the newcomers' ratings.
+    """Computes, from each newcomer's ratings, the newcomer's bias and log scale in the rating head.
 
-    As in training, each rating is predicted from the other reviews of the rating's history. Fisher scoring
-    maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus the penalties
-    `BIAS_PENALTY` and `SCALE_PENALTY`.
+    A log scale is the logarithm of a reviewer's scale. As in training, each rating is predicted from the
+    other reviews of the rating's history. Fisher scoring maximizes the log likelihood of all ratings in an
+    ordinal model (McCullagh 1980), minus the penalties `BIAS_PENALTY` and `SCALE_PENALTY`.
 
     Returns:
         A bias and a log scale for each history, float32 [num, 2]; both are 0 for an empty history.
@@ -82,7 +83,7 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the probabilities of the rating levels, and the derivatives of the probabilities.
+    """Returns the probabilities of the rating levels, and their derivatives by the reviewer's bias and scale.
 
     Returns:
         Three arrays, float64 [num_reviews, num_levels]: the probabilities of the rating levels; the

@@ -172,7 +172,7 @@ class Model:
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the neighbour table whose similarities to a history's movies raise a movie's relevance."""
+        """Returns the neighbour table (similar movies of each movie) that compares movies with a history."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @property
@@ -188,7 +188,10 @@ class Model:
 
     @cached_property
     def review_weights(self) -> Floats:
-        """Returns how much a review of each rating level weighs in a history's sums: float32 [num_levels]."""
+        """Returns the weight of a review of each rating level: float32 [num_levels], 1 for a like.
+
+        The similarity of a movie to a reviewed movie is multiplied by the weight of the review.
+        """
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
         liked = self.rating.levels >= self.blend.like_rating
@@ -339,9 +342,10 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns the term that the chance of a like adds to a score, before the weight: float32 [num].
+        """Returns each score's term for the chance of a like, not yet weighted: float32 [num].
 
-        The term is `log(chance)`; if the chance is below one half, `blend.doubt * log(2 * chance)` is added.
+        For a chance of a like of at least one half, the term is `log(chance)`. For a chance below one half,
+        the term is `log(chance) + blend.doubt * log(2 * chance)`.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)

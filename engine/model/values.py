@@ -1,4 +1,4 @@
-"""Defines the inputs and results of scoring: the weights in scores, reviewers, and scores."""
+"""Defines the inputs of scoring (the classes `Blend`, `Reviewer`, `Reviewers`) and the results (`Scores`)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ class Blend:
     """The number that is multiplied with the weights in `Model.successors`, before the product is added to a
     movie's relevance; a successor often came soon after a movie in reviewers' histories."""
     length_power: float = 1.0
-    """The exponent of the history's length, in which older reviews count less, by which a sum of similarities
-    is divided: 1 gives the mean similarity; 0 gives the sum, which grows with the history."""
+    """An exponent from which a movie's similarity to a history is computed. The sum of the movie's
+    similarities to the movies of the history is divided by `length ** length_power`. Here `length` is the sum
+    of the weights of the reviews in the history; older reviews have lower weights. The exponent 1 gives the
+    mean similarity; 0 gives the sum, which grows with the history."""
     like_weight: float = 0.0
     """The number that is multiplied with the logarithm of the chance that the reviewer likes the movie,
     before the product is added to the score."""
@@ -36,19 +38,22 @@ class Blend:
     """A number that lowers the scores of movies that the reviewer probably does not like: for a chance of a
     like below one half, `doubt * log(2 * chance)` is added to the logarithm of the chance."""
     interaction_weight: float = 1.0
-    """The number that is multiplied with the interaction, the term of a rating's location that depends on the
-    pair of reviewer and movie."""
+    """The factor of the interaction in the location, which is the centre of a predicted rating's
+    distribution. The interaction is the term of the location that depends on the pair of reviewer and
+    movie."""
     rating_neighbour_weight: float = 0.0
-    """The number of logits that is added to a rating's location for each star by which the reviewer rated the
-    movie's neighbours above expectation."""
+    """The factor, in logits per star, with which the reviewer's ratings of similar movies shift a predicted
+    rating. If the reviewer rated the movie's neighbours n stars above expectation, n times this factor is
+    added to the location, which is the centre of the predicted rating's distribution."""
     location_offset: float = 0.0
-    """The number of logits by which held-out later ratings exceeded the predictions; the thresholds of the
-    rating head are already corrected by this number."""
+    """The shift of all predicted ratings, in logits, with which held-out ratings are predicted best. The
+    shift is already subtracted from the thresholds of the rating head, so scoring does not use this field."""
     log_temperature: float = 0.0
     """The number that is added to the log scale of predicted ratings, so that the chances of rating levels
     are calibrated."""
     other_weight: float = 0.3
-    """How much a review below `like_rating` weighs in a sum of similarities to a history; a like weighs 1."""
+    """The weight of a review with a rating below `like_rating`; a like has the weight 1. A movie's similarity
+    to a reviewed movie is multiplied by the weight of the review."""
 
 
 class Reviewer(NamedTuple):
@@ -58,8 +63,8 @@ class Reviewer(NamedTuple):
     query: Floats
     """float32 [embedding_dim + 1], the reviewer's vector in the relevance head, ending with a 1."""
     near: MovieSums
-    """For each movie, the number that similarity to the movies of the reviewer's history adds to the
-    relevance."""
+    """The number that is added to each movie's relevance because the movie is similar to movies of the
+    reviewer's history."""
     near_found: Sequence[Neighbours]
     """For each table in `Model.near_tables`, the neighbours of the movies in the reviewer's history."""
     taste: Tastes | None
@@ -81,8 +86,9 @@ class Reviewers(NamedTuple):
     queries: Floats
     """float32 [num, embedding_dim + 1], each reviewer's vector in the relevance head, ending with a 1."""
     near: MovieSums
-    """For each pair of reviewer and movie, the number that similarity to the movies of the reviewer's history
-    adds to the relevance; each pair is the number `place * num_movies + movie_row`."""
+    """The number that is added to a movie's relevance to a reviewer because the movie is similar to movies of
+    the reviewer's history. A pair of reviewer and movie is stored as one number, `place * num_movies +
+    movie_row`."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
     """The object that computes how many stars above expectation each reviewer rated the neighbours of a

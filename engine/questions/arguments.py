@@ -101,7 +101,7 @@ class ListOptions:
 
     @property
     def has_conditions(self) -> bool:
-        """Tells whether an option such as `where` restricts which movies any reviewer's list may hold."""
+        """Tells whether an option, such as `where` or `min_rating`, restricts which movies may be listed."""
         given = self.where, self.only, self.exclude, self.min_rating
         return self.no_cold or any(value is not None for value in given)
 

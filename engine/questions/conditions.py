@@ -49,7 +49,11 @@ class Conditions:
         return replace(self, rows=rows, why_empty=why_empty)
 
     def among(self, rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that allows only movies in `rows` (sorted), unless excluded."""
+        """Returns a copy of the conditions that allows only the movies in `rows`, except the excluded movies.
+
+        The array `rows` is sorted. The excluded movies are the movies whose rows are in the attribute
+        `excluded`.
+        """
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
 

@@ -1,11 +1,11 @@
 """Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
 The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review of a
-reviewer adds a number to the movie's relevance, and the number depends mostly on which movie was reviewed. So
-one number for each reviewed movie is computed first, and one pass over all reviews then adds up the relevance
-to every reviewer. Ratings are predicted for the reviewers of highest relevance first. The chance of a like
-can only lower a score; so the search ends once the relevance to every remaining reviewer is below the k-th
-best score.
+reviewer adds a number to the movie's relevance to the reviewer, and this number depends mostly on which movie
+was reviewed. Therefore the search first computes, for each movie, the number that a review of this movie adds
+to the relevance. One pass over all reviews then adds up the relevance to every reviewer. Ratings are
+predicted for the reviewers of highest relevance first. The chance of a like can only lower a score; so the
+search ends once the relevance to every remaining reviewer is below the k-th best score.
 """
 
 from __future__ import annotations
@@ -197,10 +197,11 @@ def _fading(histories: Histories, power: float) -> Floats:
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns a movie's similarity to each movie that has it as a neighbour, and 0 for all other movies.
+    """Returns the similarity of one movie, `movie_row`, to every movie in a neighbour table.
 
     Returns:
-        The similarities, float32 [num_movies].
+        The similarity of `movie_row` to each movie, float32 [num_movies]; 0 for a movie that does not have
+        `movie_row` as a neighbour.
     """
     places = np.flatnonzero(table.movie_rows == movie_row)
     column = np.zeros(table.num_movies, dtype=np.float32)

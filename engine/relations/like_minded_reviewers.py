@@ -63,12 +63,15 @@ def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[Simi
 def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     """Finds the rows of the k reviewers who are most similar to one reviewer.
 
-    The similarity of two reviewers is the mean of two cosines: the cosine of their vectors in the relevance
-    head, and the cosine of the vectors of their histories. The vector of a history has two numbers for each
-    movie. For a reviewed movie, the first number is 1, and the second number is the rating minus the expected
-    rating, in stars. For a movie that the reviewer has not reviewed, both numbers in the vector of a history
-    are zero. Both numbers of a movie are multiplied by `log(number of all reviewers / number of the movie's
-    reviewers)`, so that a movie with few reviewers counts more.
+    The similarity of two reviewers is the mean of two cosines: the cosine of the reviewers' vectors in the
+    relevance head, and the cosine of the vectors of the reviewers' histories.
+
+    The vector of a history consists of two parts, and each part holds one number for each movie. The first
+    part of a history's vector holds 1 for each reviewed movie, and 0 for every other movie. The second part
+    of a history's vector holds the rating minus the expected rating, in stars, for each reviewed movie, and 0
+    for every other movie. In both parts of a history's vector, the number of each movie is multiplied by
+    `log(number of all reviewers / number of the movie's reviewers)`. Movies with few reviewers therefore
+    count more.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))

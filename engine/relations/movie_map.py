@@ -91,11 +91,12 @@ def mapped_movies(
 
 
 def main_categories(categories: Sequence[str | None]) -> list[str]:
-    """Finds each movie's main category: its category at the first level that tells movies apart.
+    """Shortens each movie's category, a path such as "Movies & TV | Drama", to one part of the path.
 
-    A level of a path such as "Movies & TV | Drama" tells movies apart if at least half of the movies have a
-    category at this level, and no category holds more than two thirds of the movies. If no level tells movies
-    apart, the first level with more than one category is used.
+    The first part of a path is at level 1, the second part at level 2, and so on. One level is chosen for all
+    movies: the first level at which at least half of the movies have a category, and no category holds more
+    than two thirds of the movies. If there is no such level, the first level with more than one category is
+    chosen. A movie without a category at the chosen level gets the last part of its path.
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

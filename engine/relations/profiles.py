@@ -42,9 +42,10 @@ def movie_profile(index: OpenedIndex, movie_id: str, similar: Sequence[SimilarMo
 def reviewer_profile(
     index: OpenedIndex, reviewer_id: str, most: int, similar: Sequence[SimilarReviewer]
 ) -> ReviewerProfile:
-    """Describes a reviewer and the `most` latest reviews; an unknown id raises an UnknownIdError.
+    """Describes a reviewer by the reviewer's reviews; an unknown id raises an UnknownIdError.
 
-    The argument `similar` holds the reviewers to list in the profile as similar.
+    The argument `most` is the largest number of the reviewer's latest reviews to list in the profile. The
+    argument `similar` holds the reviewers to list in the profile as similar.
     """
     if not index.knows_reviewer(reviewer_id):
         index.reviewer_row(reviewer_id)  # This call raises an UnknownIdError that names similar ids.

@@ -18,8 +18,8 @@ from engine.model.values import Reviewers
 from engine.search.candidates import LENGTH_STEP, CandidateSource, nearest_movies
 
 _LEAST = 32
-"""The least number of movies that the vector index is asked for; after finding fewer movies, too many
-neighbours would become candidates."""
+"""The least number of movies that the vector index is asked for. If the vector index returned fewer movies,
+the search would have to score too many neighbours of the movies in a reviewer's history."""
 _ROUNDING = 1e-5
 """The relative error of a score that rounding may cause, because the terms of a score are added in different
 orders."""
@@ -89,7 +89,10 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the movies to whose score the reviewer's history adds at least `reached - highest`.
+        """Finds the movies that similarity to the reviewer's history can lift into the list of k movies.
+
+        Similarity must add at least `reached - highest` to the score of a movie that the vector index did not
+        return; otherwise, the score stays below the scores of k other movies.
 
         Args:
             reviewers: the reviewers; `num` is the number of reviewers.

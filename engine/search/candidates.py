@@ -93,8 +93,8 @@ class CandidateSource:
 
         Returns:
             Two arrays, int64 [num_pairs] each: for each candidate, the position of the reviewer in
-            `reviewers` and the row of the movie. The pairs are sorted by position, then by row, without
-            repeats.
+            `reviewers` and the row of the movie. The candidates are sorted by the reviewer's position, then
+            by the movie's row; no reviewer has a candidate twice.
         """
         wanted = max(self.num_candidates, k)
         num_movies = self.model.num_movies
@@ -132,13 +132,14 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Returns, for each group of keys, the `most` keys of highest value.
+    """Keeps, for each reviewer, the `most` pairs of reviewer and movie with the highest values.
 
     Args:
-        groups: the group of each key, int64 [num], ascending.
-        keys: the keys to choose from, int64 [num].
-        values: the value of each key, float64 [num], above 0.
-        most: the largest number of keys to keep in each group.
+        groups: the position of each pair's reviewer, int64 [num], ascending.
+        keys: pairs of reviewer and movie, each pair as one number, int64 [num].
+        values: the number by which the pairs of a reviewer are ranked, float64 [num]; every number is above
+            0.
+        most: the largest number of pairs to keep for each reviewer.
     """
     counts = np.bincount(groups)
     crowded = counts[groups] > most

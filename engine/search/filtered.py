@@ -1,8 +1,9 @@
 """Finds candidates among the movies that meet a `--where` condition, with a vector index that can filter.
 
 During the search, the vector index checks those parts of the condition that it understands. After the search,
-DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, nothing is
-searched for, because scoring every matching movie is faster and exact.
+DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, the vector
+index is not searched. The engine then scores every movie that meets the condition, which is faster than a
+search, and exact.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class FilteredSource:
 
         Returns:
             For each reviewer, the rows of the candidates and of the candidates' variants that also meet the
-            condition, int64 [num], ascending. None if every movie that meets the condition should be scored
-            instead: the vector index can check no part of the condition; few movies meet the condition; or
-            the search found too few candidates.
+            condition, int64 [num], ascending. The result is None if the caller should score every movie that
+            meets the condition. This happens if the vector index can check no part of the condition, if few
+            movies meet the condition, or if the search found too few candidates.
 
         Raises:
             FilterError: the condition is not an SQL condition on the columns of the catalogue.
@@ -104,8 +105,9 @@ class FilteredSource:
         """Merges the movies from the vector index with neighbours, and keeps movies that meet the condition.
 
         Returns:
-            The candidates of each reviewer, or None if the vector index found fewer than `wanted` for a
-            reviewer; and, of the movies from the vector index, the share that meets the condition.
+            Two values. The first value holds the candidates of each reviewer; it is None if the vector index
+            found fewer than `wanted` candidates for a reviewer. The second value is the share of the movies
+            from the vector index that meet the condition, from 0 to 1.
         """
         neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
         rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))

@@ -3,7 +3,7 @@
 Predicting ratings takes most of the time of scoring, and the predicted rating can only lower a movie's score.
 So ratings are predicted for the movies of highest relevance first. No more ratings are predicted once the
 relevance of every other movie is below the k-th best full score (threshold algorithm of Fagin, Lotem & Naor
-2003). The top lists equal the lists from predicting the rating of every candidate.
+2003). The resulting top lists are the same as if the rating of every candidate were predicted.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class TopLists(NamedTuple):
     """int64 [num_reviewers, k], the rows of the listed movies; padded with -1 if a list has fewer than k
     movies."""
     scores: Floats
-    """float32 [num_reviewers, k], the full scores of the listed movies; padded with minus infinity if a list
-    has fewer than k movies."""
+    """float32 [num_reviewers, k], the full scores of the listed movies: relevance plus the weighted logarithm
+    of the chance of a like. The scores are padded with minus infinity if a list has fewer than k movies."""
     relevance: Floats
     """float32 [num_reviewers, k], the relevance of the listed movies, which is the score without the chance
     of a like; padded with minus infinity if a list has fewer than k movies."""

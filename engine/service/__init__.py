@@ -1,1 +1,1 @@
-"""Answers the questions of the command line over HTTP, as JSON, and reports health and metrics."""
+"""Answers over HTTP, as JSON, the same questions as the command line, and reports health and metrics."""

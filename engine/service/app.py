@@ -163,9 +163,14 @@ def _measure(app: FastAPI) -> None:
 
 
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
-    """Sets this process's metrics every few seconds, since any process may report those of all processes.
+    """Updates the metrics of this process every few seconds, until the service ends.
 
-    This task also writes shown lists to a new Parquet file, when they have been in memory long enough.
+    A request for metrics may reach any process, and the process that answers reports the metrics of all
+    processes. Therefore every process must keep its own metrics up to date.
+
+    If the service records which lists are shown, the function also calls `ExposureLog.rotate`, which writes
+    the recorded lists to a Parquet file every `LONGEST_WAIT` seconds. The argument `seconds` is the time
+    between two updates.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

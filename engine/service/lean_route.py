@@ -23,11 +23,13 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class LeanRoute(APIRoute):
-    """Calls a route's function with the request, the ids in the path, and a Pydantic model `asked`, if any.
+    """Calls a route's function directly, without FastAPI's slower handling of requests.
 
-    The model `asked` is made from the query string (GET) or from the JSON body (POST) of a request. FastAPI
-    describes a lean route in the OpenAPI document, but does not handle the route's requests, because
-    resolving dependencies and copying values would take time for each request.
+    The function gets the request and the ids in the path. If the function has a parameter `asked`, whose type
+    is a Pydantic class, the function also gets an object of this class. The object is made from the query
+    string (GET) or from the JSON body (POST) of the request. FastAPI describes a `LeanRoute` in the OpenAPI
+    document, but does not handle the requests of the route, because resolving dependencies and copying values
+    would take time for each request.
     """
 
     @cached_property
@@ -61,15 +63,16 @@ class LeanRoute(APIRoute):
 
 
 class LeanRouter:
-    """Answers requests for lean routes as an ASGI application, and passes all other requests to FastAPI.
+    """Answers, as an ASGI application, the requests for routes of the class `LeanRoute`, without FastAPI.
 
-    `LeanRouter` looks up a request's path in a dictionary, which is faster than FastAPI's comparison of the
-    path with the pattern of each route.
+    All other requests are passed to FastAPI. `LeanRouter` looks up a request's path in a dictionary, which is
+    faster than FastAPI's comparison of the path with the pattern of each route.
 
     Args:
-        app: the application that answers all other requests.
-        routes: routes, of which the lean routes are used; their paths follow `/v1` or `/v1/indexes/NAME` in
-            an address. A path may have one parameter, which must be at the end of the path.
+        app: the FastAPI application, which answers all requests for routes of other classes.
+        routes: the routes of the service; only routes of the class `LeanRoute` are used. In an address, the
+            path of a route follows `/v1` or `/v1/indexes/NAME`. A path may have one parameter, which must be
+            at the end of the path.
     """
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[BaseRoute]) -> None:
@@ -79,7 +82,7 @@ class LeanRouter:
         self._begun = [_begin(route) for route in lean if "{" in route.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a request for a lean route; passes any other request to the wrapped application."""
+        """Answers a request for a `LeanRoute`; passes any other request to the FastAPI application."""
         if scope["type"] == "http" and scope["path"].startswith(_VERSION):
             found = self._find(scope["method"], scope["path"].removeprefix(_VERSION))
             if found is not None:
@@ -96,7 +99,10 @@ class LeanRouter:
         await self._app(scope, receive, send)
 
     def _find(self, method: str, path: str) -> tuple[LeanRoute, dict[str, str]] | None:
-        """Returns the lean route to which a path belongs, and the values of the parameters in the path."""
+        """Returns the `LeanRoute` to which a path belongs, and the values of the parameters in the path.
+
+        The result is None if the path belongs to no `LeanRoute`.
+        """
         parameters = {}
         if path.startswith("/indexes/"):
             parameters["index_name"], slash, path = path.removeprefix("/indexes/").partition("/")
@@ -144,9 +150,11 @@ def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]
 def require_json(request: Request) -> None:
     """Checks that the header Content-Type of a request names JSON.
 
+    Without the service's consent, a browser lets a web page of another origin send requests with some content
+    types, but not with JSON. By demanding JSON, the service refuses requests that such pages send.
+
     Raises:
-        ProblemError: the header is missing, or names another type. The check is a protection: without the
-            service's consent, a browser lets a web page of another origin send other types, but not JSON.
+        ProblemError: the header is missing, or names a type other than JSON.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):

@@ -37,7 +37,11 @@ BUILT = Gauge(
 
 @cache
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
-    """Returns the two metrics of a kind of question; cached, because looking up metrics by label is slow."""
+    """Returns the counter of requests and the histogram of answer times for a kind of question.
+
+    The counter counts the requests that were answered with the HTTP status `status`. The results are cached,
+    because looking up metrics by label is slow.
+    """
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 
 

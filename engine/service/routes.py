@@ -26,11 +26,13 @@ MovieId = Annotated[str, Path(min_length=1, max_length=questions.LONGEST_ID, exa
 
 
 def _page(make: Callable[..., TopList], asked: questions.ListQuestion, index: LiveIndex) -> TopList:
-    """Makes one page of a top list; counts short pages and pages of popular movies in the metrics.
+    """Makes one page of a top list; a page has at most `asked.k` movies.
 
-    The argument `make` is a function that makes a top list of a given length with given options. No movie is
-    on two pages of a top list. Normally, a page is a segment of a longer list. If the options ask for
-    diversity or novelty, a page is a new list without the movies of the previous pages.
+    The argument `make` is a function that makes a top list of a given length with given options. The metrics
+    count the pages that have fewer than `asked.k` movies, and the pages that list popular movies because the
+    reviewer is unknown. No movie is on two pages of a top list. Normally, a page is a segment of a longer
+    list. If the options ask for diversity or novelty, a page is a new list without the movies of the previous
+    pages.
     """
     options = asked.options()
     if asked.offset and (asked.diversity or asked.novelty):

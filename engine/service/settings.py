@@ -81,11 +81,12 @@ class ServiceSettings:
 def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
     """Reads the names and directories of indexes from texts such as `movie-index` or `books=book-index`.
 
-    A text without a name, such as `movie-index`, is the directory of the default index. If every text has a
-    name, the first index is the default index, which answers requests that name no index.
+    The text `books=book-index` names the index in the directory `book-index` "books". A text without a name,
+    such as `movie-index`, is the directory of the default index, which answers requests that name no index.
+    If every text in `given` contains a name, the first index is the default index.
 
     Raises:
-        ConfigError: two texts have the same name.
+        ConfigError: two texts in `given` contain the same name, or two texts contain no name.
     """
     found: dict[str, str] = {}
     for text in given:

@@ -76,8 +76,8 @@ class AnswerList(list[T], Tabular):
     """Holds answers, and works like a Python list, also in comparisons.
 
     A notebook shows an AnswerList as a table. The methods `to_frame`, `to_arrow` and `to_polars` return a
-    table with one row for each answer. The columns of the table are the fields of an answer and of the
-    movie's card.
+    table with one row for each answer. The columns of the table are the fields of an answer. For answers
+    about movies, the fields of the movie's card, such as price and year, are columns too.
 
     Args:
         answers: the answers, best answer first.

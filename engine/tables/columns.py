@@ -20,10 +20,10 @@ have one."""
 
 
 def types_of(kind: type[Any]) -> dict[str, Any]:
-    """Returns the name and the DuckDB type of each column of a table of answers of the class `kind`.
+    """Returns the column names and DuckDB types of a table whose rows are answers of the class `kind`.
 
-    Each field of an answer is a column, except the field `card`, in whose place each property of the class,
-    such as `price`, is a column.
+    Each field of the class `kind` is a column, except the field `card`. If `kind` has a field `card`, each
+    property of the class `kind`, such as `price`, is a column too.
     """
     hints = typing.get_type_hints(kind)
     found = {

@@ -95,8 +95,8 @@ class SeedBase(_SeedModel):
 
     This model shows how well embeddings alone predict ratings, without biases, hidden layers and histories.
     At the start of the training, every predicted rating is about the mean of the training ratings. In the
-    earlier project, embeddings started near zero, so that predictions for reviewers and movies with few
-    reviews stayed far below the mean rating.
+    project from which the engine was developed, the embeddings of this model started near zero. Predictions
+    for reviewers and movies with few reviews therefore stayed far below the mean rating.
     """
 
     def starts(self) -> tuple[float, float]:
@@ -160,7 +160,7 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     """Trains a Keras network, and returns the trained weights as arrays.
 
     The first returned array holds the embeddings of reviewers, and the second returned array the embeddings
-    of movies. The other returned arrays hold the weights of the layers.
+    of movies. All arrays after the second array hold the weights of the network's layers.
     """
     start_tensorflow(len(reviews))
     import keras

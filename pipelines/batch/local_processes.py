@@ -114,7 +114,8 @@ class ListProcess:
     def wait_for(self, name: str, on_lists: Callable[[int], None]) -> int:
         """Reads reports of the child until a report has the entry `name`; returns the value of the entry.
 
-        Every other report holds the number of lists that were just made, with which `on_lists` is called.
+        A report without the entry `name` holds the number of lists that the child has just made; the function
+        `on_lists` is called with this number.
 
         Raises:
             DataError: the child process has ended; or the child reports an error.

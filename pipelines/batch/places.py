@@ -39,7 +39,7 @@ class Place(Protocol):
         """Returns the path of a local file to which the content of the file `name` is written first."""
 
     def publish(self, unfinished: Path, name: str) -> None:
-        """Makes a complete local file, which is flushed to disk, the file `name` of the output."""
+        """Moves a complete local file, already flushed to disk, into the output, and names it `name`."""
 
     def remove(self, name: str) -> None:
         """Removes the file `name` from the output; does nothing if the file does not exist."""

@@ -36,8 +36,8 @@ from pipelines.work.runners import check_place, runner_for
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""The default number of reviewers in a shard. A killed run loses the lists of incomplete shards, whose making
-takes a few seconds for this many reviewers."""
+"""The default number of reviewers in a shard. A killed run loses the lists of incomplete shards. Making the
+lists of 20,000 reviewers again takes a few seconds."""
 _MOST_NOTED = 20
 """If an option has more values than this, the file `progress.json` holds a hash of the values, and not the
 values."""

@@ -48,8 +48,9 @@ class Shards:
     The directory of the shards, which may be a URL of remote storage, is created if it does not exist; a
     local directory is locked. The argument `work` describes a run as JSON values: the build of the index, the
     settings and the reviewers. If an earlier run in the directory had an equal `work`, the run resumes the
-    earlier run. If only the build differs, all lists are made anew. If the settings or the reviewers differ,
-    all lists are made anew with `overwrite`; without `overwrite`, the run is refused.
+    earlier run. If an earlier run had the same settings and reviewers but another build of the index, all
+    lists are made anew. If an earlier run had other settings or reviewers, the result depends on `overwrite`:
+    with `overwrite`, all lists are made anew; without `overwrite`, the run is refused.
 
     Raises:
         ArtifactError: remote storage cannot be reached.
@@ -202,8 +203,8 @@ class Shards:
     def _continues(self, noted: Mapping[str, Any], overwrite: bool) -> bool:
         """Takes over the complete shards of an earlier run; returns False if all lists must be made anew.
 
-        All lists must be made anew if the earlier run used another build of the index. With `overwrite`, all
-        lists must also be made anew if the earlier run had other settings or reviewers.
+        All lists of this run must be made anew in two cases: the earlier run used another build of the index;
+        or the earlier run had other settings or reviewers, and `overwrite` is True.
 
         Raises:
             ConfigError: the earlier run had other settings or reviewers, and `overwrite` is False.

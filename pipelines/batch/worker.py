@@ -2,10 +2,10 @@
 
 The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
 holds the arguments of `Worker`, and each further line describes one shard. The child writes reports as lines
-of JSON. While a shard is being made, a report holds the number of lists that were made after the report
-before. When a shard is complete, a report holds the number of lines in the shard's file. After an error, a
-report holds the text of the error. The child ends at the end of its input, which means that the parent
-process has ended.
+of JSON. While the lists of a shard are being made, each report holds the number of lists that were made since
+the previous report. When a shard is complete, a report holds the number of lines in the shard's file. After
+an error, a report holds the text of the error. The child ends at the end of its input, which means that the
+parent process has ended.
 """
 
 from __future__ import annotations

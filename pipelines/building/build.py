@@ -225,10 +225,11 @@ def _fit_all(
     checkpoints: Checkpoints,
     runner: Runner,
 ) -> Model:
-    """Trains the model of the index on all reviews; with Ray, in a worker while quality is measured here.
+    """Trains the model of the index on all reviews.
 
-    If the setting `relevance.num_parts` divides the reviewers into groups, the worker lets other workers
-    train the groups.
+    With Ray, this function runs in a worker of Ray, while the main process of the build measures quality. If
+    the setting `relevance.num_parts` divides the reviewers into groups, other workers of Ray train the
+    groups.
     """
     learned = training_reviews(reviews, config.sentiment)
     runner = runner if config.relevance.num_parts > 1 else HERE

@@ -46,8 +46,8 @@ class Intake(NamedTuple):
     """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The reviews that were kept; movie rows count the movies that have reviews, and leave out cold
-    movies."""
+    """The reviews that were kept. Only movies with reviews have a movie row in this attribute; cold movies
+    (movies without reviews) have no row."""
     catalogue: ColdCatalogue | None
     """The metadata of all movies, with or without reviews; None if the build adds no movies without
     reviews."""
@@ -59,7 +59,7 @@ class Intake(NamedTuple):
 
     @property
     def learned_traits(self) -> Traits:
-        """Returns the traits of the movies with reviews, which are the movies on which the build trains."""
+        """Returns the metadata in `traits` of the movies with reviews only, on which the build trains."""
         return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 

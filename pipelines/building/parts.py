@@ -45,8 +45,8 @@ class Part:
 
     name: str
     engine: str
-    """The engine that does this part of the work: "this machine", "a larger machine", "Ray", "FAISS" or
-    "Milvus"."""
+    """The machine or the software that does this part of the work: "this machine", "a larger machine", "Ray",
+    "FAISS" or "Milvus"."""
     workers: int
     """The number of processes, workers or nodes that share this part of the work."""
     memory: int
@@ -55,7 +55,8 @@ class Part:
     """The number of seconds that this part of the work takes; for the search for candidates, the seconds of
     one search."""
     why: str
-    """The reason for the choice of the engine, as one sentence."""
+    """A sentence for users that says why the machine or software in `engine` was chosen for this part of the
+    work."""
 
 
 def parts_of(
@@ -67,7 +68,7 @@ def parts_of(
     machine: Mapping[str, int],
     pace: float,
 ) -> list[Part]:
-    """Plans the engine, the number of workers, the memory and the time of each part of the work.
+    """Plans each part of the work: the machine or software, the number of workers, the memory and the time.
 
     Args:
         files: the estimated sizes of the files.

@@ -3,9 +3,8 @@
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
 hold. The estimates include reviews that filters will drop, so a build with filters needs less than estimated.
 The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
-as measured on builds of synthetic data sets. A short benchmark compares the speed of this machine with the
-speed of the machine on which `Costs` was measured. The estimated times are scaled by the ratio of the two
-speeds.
+as measured on builds of synthetic data sets. A short benchmark measures how many times slower this machine is
+than the machine on which `Costs` was measured. The estimated times are multiplied by this number.
 """
 
 from __future__ import annotations
@@ -64,14 +63,16 @@ class Costs:
     review: int = 520
     """The memory that training and measuring quality take for each review, in bytes."""
     neighbours_review: float = 7.0
-    """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie, up to the
-    setting `neighbours.num_neighbours`."""
+    """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie. From this
+    ratio, the number of neighbours of a movie is estimated; the estimate is at most the setting
+    `neighbours.num_neighbours`."""
     neighbour: int = 24
     """The memory for each neighbour of each movie while the neighbour tables are built, in bytes."""
     disk_reviewer: int = 40
     """The size of the id, the biases and the offsets of a reviewer in the index, in bytes."""
     disk_movie: int = 500
-    """The size of the card and the catalogue entry of a movie in the index, in bytes."""
+    """The size in the index, in bytes, of a movie's catalogue entry and card (the fields that answers show,
+    such as title and price)."""
     disk_review: int = 5
     """The size of a review in the index, in bytes."""
     scratch_review: int = 200
@@ -83,11 +84,11 @@ class Costs:
     seconds_review_read: float = 4e-6
     """The seconds to filter and join one review in the work database."""
     seconds_review_trained: float = 8e-5
-    """The seconds to train on one review in all rounds and to measure quality, for each review."""
+    """The seconds that each review adds to a build, for all rounds of training and for measuring quality."""
     seconds_movie_trained: float = 1e-2
     """The seconds of training and measuring quality that each of the first `movies_trained` movies adds."""
     movies_trained: int = 10_000
-    """The number of movies from which on more movies do not make a training step slower."""
+    """The number of movies above which a training step takes the same time for any number of movies."""
     seconds_movie: float = 4e-4
     """The seconds to write one movie to the vector index and to the catalogue."""
     calibration: float = 0.009

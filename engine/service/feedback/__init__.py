@@ -1,1 +1,1 @@
-"""Receives reviews, clicks and hidden movies over HTTP, and divides reviewers between two tested indexes."""
+"""Receives reviews, clicks and hidden movies over HTTP; divides reviewers between indexes for A/B tests."""

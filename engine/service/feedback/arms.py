@@ -36,7 +36,8 @@ def read_trial(text: str, indexes: dict[str, str]) -> Trial:
     The trial index is given by its directory, or by a name that the option --index gives to an index.
 
     Raises:
-        ConfigError: the text has no share, or the share is not between 0% and 100%.
+        ConfigError: `text` names no index; `text` does not end with a percentage above 0% and below 100%; or
+            the trial index would be called "main", like the arm of the main index.
     """
     given, _, percent = text.rpartition("=")
     try:

@@ -80,8 +80,8 @@ def _event(review: NewReview, scale: Scale, key: str | None, place: int | None) 
     """Converts a review in a request to an event for the journal.
 
     Raises:
-        ProblemError: the rating or the time is unusable; the sentence names the review by its position,
-            `place`.
+        ProblemError: the rating or the time is unusable. If `place` (the review's position in the request,
+            from 0) is given, the error message says which review is meant.
     """
     where = "" if place is None else f"Review {place + 1:,}: "
     now = int(time.time())
