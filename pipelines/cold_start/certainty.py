@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from engine.arrays import Floats, spans
 from engine.model.histories import Histories
 from engine.model.scorer import Model
-from pipelines.cold_start.mapping import MovieVectors, learn_mapping
+from pipelines.cold_start.mapping import PENALTIES, ColdMapping, MovieVectors, fit_regression
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -28,28 +29,40 @@ number makes predicted ratings less certain."""
 
 
 def vectors_as_if_cold(
-    model: Model, words: csr_array, described: NDArray[np.integer], seed: int
+    model: Model, mapping: ColdMapping, words: csr_array, described: NDArray[np.integer], seed: int
 ) -> MovieVectors:
     """Predicts the vectors of reviewed movies from their metadata, as if the movies had no reviews.
 
-    As in cross-validation, the movies are divided into folds, and a mapping that is learned on all other
-    folds predicts the vectors of the movies in a fold.
+    As in cross-validation, the movies are divided into folds, and a regression that is fitted to all other
+    folds predicts the vectors of the movies in a fold. The penalty of all regressions is the penalty that the
+    first regression chooses.
 
     Args:
         model: the trained model.
+        mapping: the mapping that `learn_mapping` learned on all described movies, whose features are used.
         words: the word counts of the metadata of the model's movies, float32 [num_movies, NUM_COLUMNS].
         described: the rows of the movies whose metadata has at least one word, int [num_described]; the
             trained vectors of all other movies are returned unchanged.
         seed: the seed of the random division into folds.
     """
     targets = MovieVectors.of(model)
-    table = targets.table()
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
-    mapped = table.copy()
-    for fold in np.array_split(np.random.default_rng(seed).permutation(described), _NUM_FOLDS):
-        others = np.setdiff1d(described, fold)
-        mapping = learn_mapping(words[others], table[others], counts[others], bias_column=targets.bias_column)
-        mapped[fold] = mapping.table(mapping.features(mapping.weigh(words[fold])))
+    mapped = targets.table()
+    table = mapped[described]
+    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)[described]
+    features = mapping.features(mapping.weigh(words[described]))
+    penalties: Sequence[float] = PENALTIES
+    places = np.random.default_rng(seed).permutation(len(described))
+    for fold in np.array_split(places, _NUM_FOLDS):
+        others = np.setdiff1d(places, fold)
+        found = fit_regression(
+            features[others],
+            table[others],
+            counts[others],
+            bias_column=targets.bias_column,
+            penalties=penalties,
+        )
+        penalties = (found.penalty,)
+        mapped[described[fold]] = features[fold] @ found.coefficients + found.intercepts
     return targets.split(mapped)
 
 

@@ -118,7 +118,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
     mapping = learn_mapping(
         words[described], table[described], counts[described], bias_column=targets.bias_column
     )
-    mapped = vectors_as_if_cold(model, words, described, seed)
+    mapped = vectors_as_if_cold(model, mapping, words, described, seed)
     if model.rating is not None:
         shift = log_scale_shift(model, mapped, described, seed)
         mapping = mapping.shifted(targets.log_scale_column, shift)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from pipelines.dataset.words import learn_features, weigh_words
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_ALPHAS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """The possible penalties of the ridge regression; cross-validation chooses one."""
 _RELIABLE_REVIEWS = 20.0
 """A movie with n reviews has the weight `n / (n + _RELIABLE_REVIEWS)` in the ridge regression."""
@@ -140,48 +141,73 @@ class ColdMapping:
         return replace(self, intercepts=intercepts)
 
 
+class Regression(NamedTuple):
+    """Holds a ridge regression from the features of movies to the vectors of movies."""
+
+    coefficients: Floats
+    """float32 [num_features, num_targets]."""
+    intercepts: Floats
+    """float32 [num_targets]."""
+    penalty: float
+    """The factor of the sum of squared coefficients in the loss, one of the PENALTIES."""
+
+
 def learn_mapping(
     words: csr_array, targets: Floats, counts: NDArray[np.integer], *, bias_column: int | None = None
 ) -> ColdMapping:
     """Learns the mapping from words to movie vectors, on movies that have metadata and reviews.
 
-    Leave-one-out cross-validation chooses the penalty of the ridge regression.
-
     Args:
         words: the word counts of the metadata of the movies, float32 [num_movies, NUM_COLUMNS].
         targets: the trained vectors of the movies, as `MovieVectors.table` returns them, float32 [num_movies,
             num_targets].
-        counts: the number of reviews of each movie, int [num_movies]; movies with more reviews weigh more in
-            the regression.
+        counts: the number of reviews of each movie, int [num_movies].
         bias_column: the column of `targets` that holds the biases of the relevance head; None if no column
             holds biases.
     """
-    from sklearn.linear_model import RidgeCV
-
     columns, rarities, components = learn_features(words)
-    if not components.shape[1]:
-        return ColdMapping(
-            columns=columns,
-            rarities=rarities,
-            components=components,
-            coefficients=np.zeros((0, targets.shape[1]), dtype=np.float32),
-            intercepts=targets.mean(axis=0),
-        )
     features = weigh_words(words[:, columns], rarities) @ components
-    scale = np.sqrt(np.square(features).sum(axis=1).mean())
-    reliability = counts / (counts + _RELIABLE_REVIEWS)
-    scaled = features / scale
-    ridge = RidgeCV(_ALPHAS).fit(scaled, targets, sample_weight=reliability)
-    intercepts = ridge.intercept_.copy()
-    if bias_column is not None:
-        # A bias is a log probability, and the log of a mean probability is about the mean log probability
-        # plus half the variance of the log probabilities.
-        missed = targets[:, bias_column] - ridge.predict(scaled)[:, bias_column]
-        intercepts[bias_column] += np.square(missed).mean() / 2
+    scale = np.float32(max(np.sqrt(np.square(features).sum(axis=1).mean()), 1e-9))
+    found = fit_regression(features / scale, targets, counts, bias_column=bias_column)
     return ColdMapping(
         columns=columns,
         rarities=rarities,
         components=(components / scale).astype(np.float32),
-        coefficients=ridge.coef_.T.astype(np.float32),
-        intercepts=intercepts.astype(np.float32),
+        coefficients=found.coefficients,
+        intercepts=found.intercepts,
     )
+
+
+def fit_regression(
+    features: Floats,
+    targets: Floats,
+    counts: NDArray[np.integer],
+    *,
+    bias_column: int | None = None,
+    penalties: Sequence[float] = PENALTIES,
+) -> Regression:
+    """Fits a ridge regression; leave-one-out cross-validation chooses the penalty, if there are several.
+
+    Args:
+        features: the features of the movies, float32 [num_movies, num_features].
+        targets: the trained vectors of the movies, as in `learn_mapping`.
+        counts: the number of reviews of each movie, int [num_movies]; movies with more reviews weigh more in
+            the regression.
+        bias_column: the column of `targets` that holds biases, as in `learn_mapping`.
+        penalties: the penalties to choose from.
+    """
+    from sklearn.linear_model import Ridge, RidgeCV
+
+    if not features.shape[1]:
+        return Regression(np.zeros((0, targets.shape[1]), np.float32), targets.mean(axis=0), penalties[0])
+    reliability = counts / (counts + _RELIABLE_REVIEWS)
+    ridge = Ridge(penalties[0]) if len(penalties) == 1 else RidgeCV(penalties)
+    ridge.fit(features, targets, sample_weight=reliability)
+    intercepts = ridge.intercept_.copy()
+    if bias_column is not None:
+        # A bias is a log probability, and the log of a mean probability is about the mean log probability
+        # plus half the variance of the log probabilities.
+        missed = targets[:, bias_column] - ridge.predict(features)[:, bias_column]
+        intercepts[bias_column] += np.square(missed).mean() / 2
+    penalty = penalties[0] if len(penalties) == 1 else float(ridge.alpha_)
+    return Regression(ridge.coef_.T.astype(np.float32), intercepts.astype(np.float32), penalty)

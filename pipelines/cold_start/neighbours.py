@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats, Rows
+from engine.arrays import Floats, Rows, k_highest_of_rows
 from engine.model.neighbours import NeighbourTable
 from pipelines.neighbours.sparse import matrix_of, strongest, table_of
 
@@ -99,15 +99,16 @@ def nearest_movies(
     kept = min(NUM_NEAREST, num_known)
     rows = np.zeros((cold.features.shape[0], kept), dtype=np.int64)
     similarities = np.zeros(rows.shape, dtype=np.float32)
+    directions = _unit(known.features).T
     for begin in range(0, len(rows), _BLOCK):
         block = slice(begin, min(begin + _BLOCK, len(rows)))
         linked = None if links is None else _LINKED * links[block].toarray()
-        coarse = _unit(cold.features[block]) @ _unit(known.features).T
+        coarse = _unit(cold.features[block]) @ directions
         if linked is not None:
             coarse += linked
         if leave_out is not None:
             coarse[np.arange(len(coarse)), leave_out[block]] = -np.inf
-        found = np.argpartition(-coarse, compared - 1, axis=1)[:, :compared]
+        found = k_highest_of_rows(coarse, compared)
         exact = _pair_cosines(cold.weighed[block], known.weighed, found)
         if linked is not None:
             exact += np.take_along_axis(linked, found, axis=1)

@@ -45,14 +45,15 @@ def model() -> Model:
 
 
 def test_the_error_is_larger_for_reviewers_of_whose_taste_words_tell_nothing(model: Model) -> None:
-    errors = relevance_errors(model, vectors_as_if_cold(model, words_of(ROWS), ROWS, 0), ROWS)
+    mapping = learn_cold_start(model, words_of(ROWS), 0).mapping
+    mapped = vectors_as_if_cold(model, mapping, words_of(ROWS), ROWS, 0)
+    errors = relevance_errors(model, mapped, ROWS)
     queries = model.reviewers(EVERYONE).queries
     lengths = np.linalg.norm(queries @ errors, axis=1)
     told, untold = lengths[::2].max(), lengths[1::2].min()
     assert untold > 2 * told
     # The matrix gives the root mean square of the errors of the inner products.
-    mapped = vectors_as_if_cold(model, words_of(ROWS), ROWS, 0).movie_vectors
-    missed = queries @ (model.relevance.movie_vectors - mapped).T
+    missed = queries @ (model.relevance.movie_vectors - mapped.movie_vectors).T
     np.testing.assert_allclose(lengths, np.sqrt(np.square(missed).mean(axis=1)), rtol=1e-3)
 
 
