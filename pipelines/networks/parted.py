@@ -27,15 +27,17 @@ from pipelines.work.runners import Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
 Tables = list[list[Floats]]
-"""The variables of all optimizers of the tables that all groups of reviewers share; an optimizer's variables
-are the table, the running means of squared gradients, the numbers of updates and the running means of
-gradients."""
+"""The tables that all groups of reviewers share, with one list of arrays for each table. The tables are the
+movie vectors, the history vectors, the movie biases and the weights of rating levels. The list for a table
+holds the table itself, the running means of squared gradients, the number of updates of each row, and the
+running means of gradients."""
 _UPDATES = 2
-"""The position of the numbers of updates in the list of an optimizer's variables."""
+"""In `Tables`, each table has a list of arrays; the array at this position holds the number of updates of
+each row."""
 
 
 class Share(NamedTuple):
-    """Holds the losses and the tables of movies that one group of reviewers has reached after a round."""
+    """Holds the result of training one group of reviewers for a round: the losses and the shared tables."""
 
     losses: list[float]
     """The loss of each batch of the round."""
@@ -43,7 +45,7 @@ class Share(NamedTuple):
 
 
 class Part:
-    """Holds and trains one group of reviewers; each round starts from given tables of movies.
+    """Trains the relevance head on one group of reviewers; a round starts from the tables of all groups.
 
     Args:
         reviews: the reviews of the group of reviewers, whose rows are numbered from 0.
@@ -53,8 +55,8 @@ class Part:
         seed: the seed of all random choices for the group.
         level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
             lets the training learn the weights.
-        start: the relevance head, with the embeddings of the part's reviewers, whose vectors the training
-            starts from; None lets the training start from random vectors.
+        start: the relevance head of an earlier training, with embeddings for the group's reviewers alone; the
+            training starts from the vectors of this head. None lets the training start from random vectors.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Part:
         )
 
     def train(self, number: int, rate: float, tables: Tables | None) -> Share:
-        """Trains round `number` from the given tables of movies, or from the current tables if None."""
+        """Trains the group for round `number` from the given tables; None stands for the current tables."""
         # Each round has a random generator of its own, so that a resumed training draws the same numbers as a
         # training without interruption.
         generator = np.random.default_rng([*self._seed, number])
@@ -96,20 +98,24 @@ class Part:
         return Share(losses, self._network.tables())
 
     def tables(self) -> Tables:
-        """Returns the initial tables of movies, or the tables after the last round."""
+        """Returns this group's copy of the tables that all groups share, such as the movie vectors."""
         return self._network.tables()
 
     def head(self, tables: Tables) -> RelevanceHead:
-        """Returns the relevance head with the given tables and with the embeddings of the group."""
+        """Returns the relevance head made of the given shared tables and of this group's embeddings."""
         self._network.assign_tables(tables)
         return self._network.head()
 
     def embeddings(self) -> Floats:
-        """Returns the embeddings of the group's reviewers."""
+        """Returns the embeddings of the reviewers whom this `Part` trains."""
         return self._network.head().reviewer_embeddings
 
     def own(self) -> list[Floats]:
-        """Returns the variables of the group's reviewers as arrays, for a checkpoint."""
+        """Returns the arrays that a checkpoint must hold for the reviewers whom this `Part` trains.
+
+        The arrays are the reviewers' embeddings, Adam's running means and the numbers of updates. If these
+        numbers are in a file, one array holds all of them.
+        """
         return [variable.numpy() for variable in self._network.own_variables]
 
     def restore(self, place: int, values: Floats) -> None:
@@ -118,17 +124,19 @@ class Part:
 
 
 class Rounds:
-    """Draws the batches of a training by groups of reviewers; a batch is a whole round, given by its number.
+    """Stands in for a sampler of batches, because `PartedNetwork` trains a whole round in one step.
+
+    The only batch of a round is the round's number; each group of reviewers draws examples on its own.
 
     Args:
-        batch_size: the number of examples in a round, for the progress bar.
+        batch_size: the number of training examples in a round, for the progress bar.
     """
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
 
     def batches(self, number: int = 0) -> Iterator[int]:
-        """Yields the number of the round as the round's single batch."""
+        """Yields one item, the round's number, which `PartedNetwork.train` takes in place of a batch."""
         yield number
 
 
@@ -140,7 +148,7 @@ class Stored(NamedTuple):
 
 
 class PartedNetwork:
-    """Holds the averaged tables of movies, and trains all groups of reviewers for a round at a time.
+    """Trains the relevance head on groups of reviewers, and averages the groups' tables after each round.
 
     Args:
         reviews: the training reviews.
@@ -152,7 +160,7 @@ class PartedNetwork:
             lets the training learn the weights.
         start: the relevance head of an earlier training, whose vectors the training starts from; None lets
             the training start from random vectors.
-        runner: makes the parts.
+        runner: the runner that makes a `Part` for each group of reviewers, here or in a worker.
     """
 
     def __init__(
@@ -203,12 +211,16 @@ class PartedNetwork:
         return replace(head, reviewer_embeddings=embeddings)
 
     def keep(self, head: RelevanceHead) -> RelevanceHead:
-        """Returns the head itself, because the head does not change when training goes on."""
+        """Returns `head` without a copy, because further training does not change the arrays of `head`."""
         return head
 
     @property
     def variables(self) -> list[Stored]:
-        """Returns access to the tables of movies and to the variables of all reviewers, for checkpoints."""
+        """Returns an object for each array of a checkpoint, with functions to read and to replace the array.
+
+        The arrays are the shared tables, in the order of `Tables`, and the arrays that `Part.own` returns for
+        each group of reviewers.
+        """
         return [
             *(
                 Stored(partial(held.__getitem__, place), partial(held.__setitem__, place))
@@ -224,10 +236,11 @@ class PartedNetwork:
 
 
 def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
-    """Averages the tables that groups of reviewers have learned in a round that began with `before`.
+    """Averages the shared tables that the groups of reviewers have learned in one round of training.
 
-    In the average of a table's row, a group counts as often as the group has updated the row. A row that no
-    group has updated keeps the values in `before`.
+    The argument `before` holds the shared tables at the start of the round; `learned` holds the tables of
+    each group at the end of the round. In the average of a table's row, a group has a weight: the number of
+    times that the group has updated the row. A row that no group has updated keeps the values in `before`.
     """
     result: Tables = []
     for place, old in enumerate(before):

@@ -1,4 +1,4 @@
-"""Trains the rating head in TensorFlow, a neural network that predicts ratings from histories and movies."""
+"""Trains the rating head in TensorFlow; this neural network predicts ratings from histories and movies."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ are converted to this difference, for which the default settings were tuned."""
 _BIAS_PENALTY = 0.02
 """The weight of the mean squared biases of reviewers and movies in the loss of the rating head."""
 _SCALE_PENALTY = 5.0
-"""The weight of the mean squared logarithms of scales in the loss of the rating head, as a multiple of the
-weight of the mean squared biases."""
+"""The weight of the penalty for scales in the loss of the rating head, as a multiple of _BIAS_PENALTY. The
+scale of a reviewer or movie tells how narrow the predicted distribution of ratings is. The penalty is the
+mean squared logarithm of the scales of reviewers and movies."""
 
 
 class RatingNetwork:
@@ -82,7 +83,7 @@ class RatingNetwork:
         return read_ahead(drawn)
 
     def keep(self, head: RatingHead) -> RatingHead:
-        """Returns the head itself, because the head does not change when training goes on."""
+        """Returns `head` without a copy, because further training does not change the arrays of `head`."""
         return head
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
@@ -126,7 +127,7 @@ class RatingNetwork:
 
 @lru_cache(maxsize=8)
 def _step(dim: int, hidden_units: tuple[int, ...], l2: float, dropout: float, star: float) -> Any:
-    """Makes the training step of the rating head, one for all networks with equal settings."""
+    """Makes the training step of the rating head; networks with equal settings share one training step."""
     import tensorflow as tf
 
     layers = _mlp(3 * dim, hidden_units, seed=0)

@@ -106,31 +106,47 @@ class RelevanceNetwork:
     def variables(self) -> list[Any]:
         """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints.
 
-        If the training rows of reviewers are in a file, the list holds a `PagedRows` instead of the
-        reviewers' variables.
+        A reviewer's training row holds the reviewer's embedding with the state of the embedding's optimizer.
+        If the training rows are in a file, a single `PagedRows` in the list reads and replaces all training
+        rows.
         """
         variables = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*variables, *self.own_variables]
 
     @property
     def own_variables(self) -> list[Any]:
-        """Returns the variables of the reviewers alone, or a `PagedRows` if training rows are in a file."""
+        """Returns the variables of the reviewers' embeddings and of the embeddings' optimizer.
+
+        If the embeddings are in a file, the list holds a single `PagedRows`. The list is empty if reviewers
+        have no embeddings.
+        """
         if self._pages is not None:
             return [self._pages]
         return [variable for optimizer in self._own for variable in optimizer.variables]
 
     def tables(self) -> list[list[Floats]]:
-        """Returns copies of the variables of the optimizers of the tables of movies and rating levels."""
+        """Returns copies of the tables of movies and rating levels, with the state of each table's optimizer.
+
+        The returned list has one item for each table. An item lists four arrays: the table, the running means
+        of squared gradients, the number of updates of each row, and the running means of gradients.
+        """
         return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
 
     def assign_tables(self, tables: Sequence[Sequence[Floats]]) -> None:
-        """Replaces the variables of the tables of movies and rating levels by a result of `tables`."""
+        """Sets the tables of movies and rating levels, and the state of their optimizers, to given values.
+
+        The argument has the form of the list that the method `tables` returns.
+        """
         for optimizer, arrays in zip(self._optimizers, tables, strict=True):
             for variable, values in zip(optimizer.variables, arrays, strict=True):
                 variable.assign(values)
 
     def batches(self, drawn: Iterator[RelevanceBatch]) -> Iterator[RelevanceBatch]:
-        """Yields the batches of a round, each after the training rows of the batch's reviewers are loaded."""
+        """Yields the batches of a round.
+
+        If the reviewers' embeddings are in a file, the embeddings for a batch are loaded before the batch is
+        yielded.
+        """
         return read_ahead(drawn) if self._pages is None else self._pages.blocks(drawn)
 
     def train(self, batch: RelevanceBatch, learning_rate: float, seed: int) -> tf.Tensor:
@@ -152,13 +168,17 @@ class RelevanceNetwork:
         )
 
     def keep(self, head: RelevanceHead) -> RelevanceHead:
-        """Returns a copy of the head, where needed, that does not change when training goes on."""
+        """Returns a head equal to `head` whose arrays do not change when training goes on.
+
+        If the reviewers' embeddings are in a file, the embeddings are copied to a second file. Otherwise,
+        `head` itself is returned, because the arrays of `head` are copies already.
+        """
         if self._pages is None:
             return head
         return replace(head, reviewer_embeddings=self._pages.keep(head.reviewer_embeddings))
 
     def _embeddings(self) -> Floats:
-        """Returns the embeddings of all reviewers, in memory or mapped from the file of training rows."""
+        """Returns the embeddings of all reviewers, in memory or mapped from the file that holds them."""
         if self._pages is not None:
             return self._pages.embeddings
         if self.reviewers is None:
@@ -180,7 +200,7 @@ def _in_turn(rows: Floats) -> Callable[[int], Floats]:
 
 @lru_cache(maxsize=8)
 def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
-    """Makes the training step of the relevance head, one for all networks with equal settings."""
+    """Makes the training step of the relevance head; networks with equal settings share one training step."""
     import tensorflow as tf
 
     def take_step(
@@ -206,7 +226,10 @@ def _step(l2: float, dropout: float, reviewer_dropout: float) -> Any:
 def _loss(
     tables: list[Any], batch: RelevanceBatch, seed: Any, dropout: float, reviewer_dropout: float
 ) -> tuple[Any, Any]:
-    """Computes the loss of a batch, and the sum of squares by which the L2 penalty is multiplied.
+    """Computes two numbers for a batch: the loss, and the sum of squares for the L2 penalty.
+
+    The sum of squares adds up the squared numbers in the vectors of the candidate movies, and a 64th of the
+    squared numbers in the embeddings of the examples' reviewers.
 
     The argument `tables` holds the tables of movie vectors, history vectors, movie biases and weights of
     rating levels, and the table of reviewers' embeddings if reviewers have embeddings.

@@ -114,9 +114,10 @@ class DenseOptimizer(NamedTuple):
 
 
 def rows_of(values: Any) -> tf.Variable:
-    """Makes a variable with the given rows, whose number of rows is left open.
+    """Makes a variable that holds the given rows; later assignments may change the number of rows.
 
-    A training step that was compiled for an open number of rows accepts the variable.
+    TensorFlow does not know the number of rows when it compiles a training step, so that one compiled
+    training step works for variables with any number of rows.
     """
     import tensorflow as tf
 

@@ -159,9 +159,10 @@ def _with_partition(
 ) -> dict[str, int]:
     """Adds columns that come from folder names, such as `year` from `year=2024`, to the columns `places`.
 
-    If a column is both in the file and in a folder name, the column in the file is used. If the user named a
-    column that only a folder name gives, the folder's column is used. `known` maps each column that is
-    searched for, such as "year", to the column's usual names.
+    If a column is both in the file and in a folder name, the column in the file is used, with one exception:
+    if --columns names the folder's column, such as `rating=stars` for a folder `stars=5`, the value from the
+    folder name is used. `known` maps each column that is searched for, such as "year", to the column's usual
+    names.
     """
     names = found.names[found.num_own :]
     of_folders = match_columns(names, given, known) if names else {}
@@ -176,7 +177,10 @@ def check_given(
     metadata: Sequence[Source],
     given: Mapping[str, str],
 ) -> None:
-    """Checks the option --columns: each column must be known, and a file must have the name given for it.
+    """Checks the option --columns, which gives the names of columns in the files, such as `rating=stars`.
+
+    The column before the equals sign must be one of NAMEABLE. The name after the equals sign must be the name
+    of a column in at least one file.
 
     Raises:
         ConfigError: the option --columns gives an unknown column, or a name that no column of any file has.
@@ -244,8 +248,8 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
     """Returns the position of each column of a review file that has no header line.
 
     The usual order of columns is reviewer, movie, rating, time. In a file whose first column holds Amazon's
-    movie ids, the order is movie, reviewer, rating, time. If the user named a column after the file's fourth
-    column, the other columns are not recognised by their order.
+    movie ids, the order is movie, reviewer, rating, time. If --columns uses the fifth column or a later
+    column of the file, no other column is recognised by its order.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):
@@ -290,7 +294,10 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 
 
 def _maybe_rating(columns: Columns) -> str:
-    """Returns the question, for a message, whether the first unused column of numbers holds ratings."""
+    """Returns a question for a warning: does the first column of numbers that is not used hold the ratings?
+
+    Without such a column, the result is "".
+    """
     for name in columns.ignored:
         place = columns.names.index(name)
         values = [value for record in columns.sample if (value := (record[place] or "").strip())]

@@ -26,10 +26,11 @@ out."""
 
 
 def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
-    """Finds the links of the movies in the table `wanted_movies`, and adds them to the table `scraped_links`.
+    """Finds the links in the HTML of movies' metadata, and adds the links to the table `scraped_links`.
 
-    The links are read from the column `details` of the view `described_movies`. At most `threads` child
-    processes share the work, or one child process per core if `threads` is 0.
+    The HTML is read from the column `details` of the view `described_movies`, for the movies in the table
+    `wanted_movies`. At most `threads` child processes share the work, or one child process per core if
+    `threads` is 0.
     """
     reader = open_cursor(database)
     reader.execute(
@@ -46,9 +47,9 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> No
 
 
 def links_of(details: str) -> list[str]:
-    """Returns the addresses that the details of one movie link to, without repeats, in order of appearance.
+    """Returns the addresses of all links in a movie's field `details`, without repeats, as they appear.
 
-    The details are HTML, or a JSON object in which some values are HTML.
+    The metadata field `details` of a movie holds HTML, or a JSON object in which some values are HTML.
 
     Example:
         >>> links_of('<div><a href="/dp/1">one</a> <a href=" /dp/1 ">again</a></div>')
@@ -68,7 +69,11 @@ def links_of(details: str) -> list[str]:
 
 
 def _html_in(details: str) -> Iterator[str]:
-    """Yields the strings with "<" of a text that is a JSON object; yields any other text as a whole."""
+    """Yields the parts of a movie's metadata field `details` that may be HTML.
+
+    If the text is a JSON object, every string in the object that contains "<" is yielded. Any other text is
+    yielded as a whole.
+    """
     if not details.lstrip().startswith("{"):
         yield details
         return

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _BATCH = 10_000
-"""The number of movies from a Parquet file or from reviews that are in memory at the same time."""
+"""The number of movies that are held in memory at once while a Parquet file, or the descriptions of movies in
+review files, are read."""
 _AMAZON_IDS = ("asin", "parent_asin")
 """The fields of Amazon's JSON metadata that hold the movie's id."""
 _AMAZON_FIELDS = (

@@ -104,7 +104,10 @@ class RecordReader:
         yield from found
 
     def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
-        """Yields the records of a block without quotes: each line is one record of unsplit fields."""
+        """Yields the records of a block that contains no quotes: each line is one record.
+
+        The lines are not split into fields. The lines at the positions in `blank` are left out.
+        """
         text = text.removesuffix("\n")
         numbers = None
         if blank:
@@ -232,10 +235,12 @@ class RecordReader:
         return self._alone(lines[start]), start + 1
 
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
-        """Tells whether several lines may be one record: no line inside a record may look like a record.
+        """Tells whether the lines from `start` to before `end` may be one record with line breaks in fields.
 
-        The last line may look like a record if the first line does not, because the last line of a quoted
-        field often looks like a record by chance.
+        No line between the first and the last line may look like a complete record. The first and the last
+        line must not both look like complete records. One of the two may, because the last line of a quoted
+        field often looks like a record by chance. More than _MOST_LINES lines, or more than _MOST_CHARACTERS
+        characters, are never one record.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
             return False

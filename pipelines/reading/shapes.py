@@ -14,11 +14,11 @@ _MOST_LOOKED_AT = 100
 
 
 def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[Sequence[str]], bool]:
-    """Returns a function that tells whether the fields of a line look like a record of the sample.
+    """Returns a function that tells whether the fields of a line look like the records in `sample`.
 
-    A field in a column of numbers must be a number. In at least half of the columns of ids, the field must
-    have the same kinds of characters as the ids in the sample. Columns whose values contain spaces are
-    ignored.
+    The argument `sample` holds the first records of the file from which the line comes. A field in a column
+    of numbers must be a number. In at least half of the columns of ids, the field must have the same kinds of
+    characters as the ids in the sample. Columns whose values contain spaces are ignored.
     """
     shapes = [_Shape.of(values) for values in zip(*sample, strict=True)] if sample else []
     numbers = [place for place, shape in enumerate(shapes) if shape.is_number]

@@ -49,7 +49,10 @@ _log = logging.getLogger(__name__)
 
 
 def num_staging_threads(threads: int = 0) -> int:
-    """Returns the number of threads that insert blocks: `threads`, or one per core for 0, at most four."""
+    """Returns the number of threads that insert blocks, at most four.
+
+    The number is `threads`, or the number of cores if `threads` is 0.
+    """
     return min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
@@ -183,7 +186,8 @@ class _Shared(Generic[_Item]):
         self._num_taken = 0
         self._last_taken: dict[int, int] = {}
         self.failures: dict[int, BaseException] = {}
-        """Maps the number of each item on which a thread failed to the thread's error."""
+        """The errors of the threads that failed; the key is the number of the item that the thread had
+        taken."""
 
     def share(self, number: int) -> Iterator[_Item]:
         """Yields items to the thread `number`, until no item is left or one of the threads fails."""
@@ -245,8 +249,8 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     """Returns DuckDB's memory limit for reading files, such as "500000KB", at most `config.memory_limit`.
 
-    The memory limit grows with the sizes of the files; with a higher limit, DuckDB would fill memory, which
-    other programs may need, with pages that are seldom read again.
+    The memory limit grows with the sizes of the files. With a higher limit, DuckDB would keep pages in memory
+    that are seldom read again, and less memory would be left for other programs.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))

@@ -33,11 +33,13 @@ class Pairs(NamedTuple):
     """Holds how much more often movies are reviewed together than the movies' popularity explains."""
 
     sittings: csr_array
-    """How much more often two movies are reviewed near each other in histories than expected from popularity:
-    sparse float32 [num_rows, num_movies], positive values alone, computed as in `_beyond`."""
+    """Sparse float32 [num_rows, num_movies], computed by `_beyond`: how much more often two movies are
+    reviewed near each other than popularity explains. Two reviews are near each other if at most SITTING
+    reviews apart in a reviewer's history. If the model ignores the order of reviews, all reviews of a
+    reviewer are near each other. Only positive values are stored."""
     likes: csr_array
-    """How many more reviewers like both of two movies than expected from popularity: sparse float32
-    [num_rows, num_movies], positive values alone, computed as in `_beyond`."""
+    """Sparse float32 [num_rows, num_movies], computed by `_beyond`: how many more reviewers like both of two
+    movies than popularity explains. Only positive values are stored."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +97,20 @@ class Evidence:
 
     @cached_property
     def _sittings(self) -> _Sittings | None:
-        """Returns a counter of reviews near each other; None if the model ignores the order of reviews."""
+        """Returns an object that counts how often two movies are reviewed near each other in a history.
+
+        Returns None if the model ignores the order of reviews.
+        """
         if self.model.relevance.recency_power == 0:
             return None
         return _Sittings(self.model.histories, self.num_movies)
 
 
 def in_units(values: csr_array, shrinkage: float) -> csr_array:
-    """Divides each row of a sparse matrix by the row's unit, as `units` returns it, plus `shrinkage`.
+    """Divides each row of a sparse matrix by the mean of the row's ten highest values plus `shrinkage`.
 
-    The shrinkage, a positive number, keeps the values of movies with few reviews small.
+    The function `units` computes the mean. The shrinkage, a positive number, keeps the values of movies with
+    few reviews small.
     """
     scaled = values.copy()
     divisors = np.repeat(units(values) + shrinkage, np.diff(values.indptr))
@@ -113,7 +119,10 @@ def in_units(values: csr_array, shrinkage: float) -> csr_array:
 
 
 def units(values: csr_array) -> Doubles:
-    """Returns the mean of the ten highest values of each row of a matrix: float64 [num_rows]."""
+    """Returns the mean of the ten highest values of each row of a sparse matrix: float64 [num_rows].
+
+    In a row with fewer than ten values, the missing values count as 0.
+    """
     means = np.zeros(values.shape[0])
     for row in range(values.shape[0]):
         own = values.data[values.indptr[row] : values.indptr[row + 1]]
@@ -179,8 +188,9 @@ class _Sittings:
 def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Rows) -> csr_array:
     """Returns the positive values of `(counted - expected) / sqrt(expected + _DAMPING)` for pairs of movies.
 
-    The expected number for the pair of movies i and j is `shares[i] * totals[j]`. A movie is not paired with
-    itself.
+    The matrix `counted` holds how often two movies are reviewed or liked together, with a row for each movie
+    in `movie_rows`. If popularity alone decided, the movies i and j would come together `shares[i] *
+    totals[j]` times, which is the expected number. A movie is not paired with itself.
     """
     from scipy.sparse import csr_array
 

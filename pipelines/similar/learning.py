@@ -29,18 +29,19 @@ _MAX_QUESTIONS = 1000
 """The largest number of questions "which movies are most like this movie?" of each kind: questions with
 answers from held-out reviews, and questions with answers from the metadata's links between movies."""
 _LAST_ASKED = 3
-"""The largest number of a reviewer's last training movies that questions ask about."""
+"""The largest number of questions "which movies are most like this movie?" about one reviewer's movies; the
+questions are about the movies of the reviewer's latest training reviews."""
 _POOL = 100
-"""The number of movies that each kind of similarity adds to the candidates of a question; with this number,
-the movies that a weighted sum of all similarities ranks highest are nearly always candidates."""
+"""The number of movies that each kind of similarity adds to the candidates for the answer to a question. With
+this number, nearly all movies with the highest weighted sums of similarities are candidates."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
 """The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
 and the number of best weight vectors around which the next round draws."""
 _SERIES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""The values that the search tries for `Weights.series`, the weight of a common series of two movies."""
+"""The values that the search tries for `Weights.series`, which is added for two movies of one series."""
 _PENALTY = 20.0
-"""The factor of the penalty for weights whose lists find fewer held-out movies than lists of the movies with
-the most common reviewers."""
+"""The factor of a penalty in the search for weights. Weights get the penalty if their lists of similar movies
+find too few held-out movies: fewer than lists that are made from shared reviewers alone."""
 _LEAST = 1e-6
 """A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
 infinite."""
@@ -53,43 +54,52 @@ _SHRINKAGES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class _Questions(NamedTuple):
-    """Holds questions, each of which asks for the movies most like a movie, with the right answers."""
+    """Holds questions "which movies are most like this movie?", with the right answers."""
 
     movie_rows: Rows
     """int64 [num_questions], the row of the movie that each question asks about."""
     numbers: Rows
-    """int64 [num_answers], the position of each right answer's question in `movie_rows`, ascending."""
+    """int64 [num_answers], the number of the question that each right answer belongs to, ascending. The
+    number of a question is its position in `movie_rows`."""
     answers: Rows
     """int64 [num_answers], the movie row of each right answer."""
 
 
 class _Pools(NamedTuple):
-    """Holds candidates for the movies most like each asked movie, and the similarities of each candidate."""
+    """Holds candidates for the movies most like each movie that a question asks about.
+
+    The candidates are compared by their similarities to the movie of the question.
+    """
 
     movie_rows: Rows
     """int64 [num_movies], ascending, the rows of the movies that questions ask about."""
     candidates: Rows
-    """int64 [num_movies, num_candidates], the movie rows of the candidates for each asked movie; unused
-    positions hold the row of the asked movie."""
+    """int64 [num_movies, num_candidates], the rows of the candidates for each movie in `movie_rows`; unused
+    positions hold the row of the movie itself."""
     parts: dict[float, Floats]
-    """float32 [num_movies, num_candidates, NUM_PARTS] for each value of `Weights.shrinkage`: the similarities
-    of each candidate to the asked movie, of NUM_PARTS kinds."""
+    """Maps each tried value of `Weights.shrinkage` to an array, float32 [num_movies, num_candidates,
+    NUM_PARTS]. The array holds NUM_PARTS kinds of similarity between each candidate and the movie in
+    `movie_rows`."""
     series: Floats
-    """float32 [num_movies, num_candidates], the nearness in years of a candidate in the asked movie's series,
-    from 0.5 to 1; 0 for a candidate outside the series."""
+    """float32 [num_movies, num_candidates], above 0 if the candidate and the movie in `movie_rows` are of one
+    series: 1 if both are of the same year, falling to 0.5 with the years between them. A candidate outside
+    the series has the value 0."""
 
 
 def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -> Weights:
     """Chooses the weights with which the kinds of similarity of two movies are added up.
 
-    The weights are judged by two kinds of questions for the movies most like a movie, and each kind gives a
-    mean NDCG@10. The first kind asks about the last training movies of a reviewer; the right answers are the
-    movies of the reviewer's held-out reviews. The second kind asks about movies with links in metadata or
-    with a series; the right answers are the linked movies and the movies of the series. The search maximises
-    the product of the two mean NDCG@10. Weights whose lists find fewer held-out movies than lists of the
-    movies with the most common reviewers get a penalty; the limit is one standard error higher than the
-    NDCG@10 of the lists by common reviewers. The weight of a common series is chosen last, because a common
-    series alone would answer most questions of the second kind.
+    The weights are judged by questions "which movies are most like this movie?", which lists of similar
+    movies answer. Questions from reviews are about the movies of a reviewer's latest training reviews; the
+    right answers are the movies of the reviewer's held-out reviews. Questions from metadata are about movies
+    that metadata links to other movies, and about movies of a series; the right answers are the linked movies
+    and the movies of the series. The search maximises a product: the mean NDCG@10 of the questions from
+    reviews times the mean NDCG@10 of the questions from metadata.
+
+    Weights get a penalty if the NDCG@10 of the questions from reviews is below a limit. The limit is the
+    NDCG@10 of lists that are made from shared reviewers alone, plus one standard error. The field
+    `Weights.series` is chosen last, because lists of movies of the same series would answer most questions
+    from metadata.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
@@ -146,7 +156,11 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 
 
 def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator) -> _Questions:
-    """Makes questions about each reviewer's last training movies; the answers are the held-out movies."""
+    """Makes questions "which movies are most like this movie?" from the latest reviews of reviewers.
+
+    The questions are about the movies of a reviewer's latest training reviews. The right answers are the
+    movies of the reviewer's held-out reviews.
+    """
     offsets, movie_rows = model.histories.offsets, model.histories.movie_rows
     reviewers = distinct(held_out.reviewer_rows)
     reviewers = reviewers[np.diff(offsets)[reviewers] > 0].astype(np.int64)
@@ -168,7 +182,11 @@ def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator)
 
 
 def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Questions:
-    """Makes questions whose answers are movies of the same series, or movies that metadata links."""
+    """Makes questions "which movies are most like this movie?" from series, and from links in metadata.
+
+    The right answers are the movies of the same series, and the movies that the metadata of the movie links
+    to. Movies without training reviews are left out.
+    """
     reviewed = model.histories.movie_counts(model.num_movies) > 0
     in_series = np.flatnonzero((traits.series >= 0) & reviewed)
     links = traits.links[reviewed[traits.links].all(axis=1)]
@@ -189,7 +207,11 @@ def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Qu
 
 
 def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
-    """Finds candidates for all movies that questions ask about, with the similarities of each candidate."""
+    """Finds, for each movie that a question is about, candidates for the most similar movies.
+
+    Returns the candidates with their similarities of all kinds. The argument `kinds` holds the questions of
+    each kind.
+    """
     movie_rows = distinct(np.concatenate([kind.movie_rows for kind in kinds]))
     traits, found = evidence.traits, []
     compared = (
@@ -229,10 +251,13 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
 def _compared(
     evidence: Evidence, movie_rows: Rows
 ) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
-    """Yields how alike each of some movies and all movies are, by reviewers in common and by vectors.
+    """Compares each movie in `movie_rows` with all movies; yields two lists of similarities for each movie.
 
-    By reviewers in common there are two kinds of similarity, each with the similar movies, the similarities
-    and their unit; by vectors there are three kinds, each an array over all movies.
+    The first list holds two kinds of similarity, computed from the reviewers whom two movies share:
+    `sittings` and `likes` of `Pairs`. Each kind is a tuple of the rows of the similar movies, the
+    similarities, and the mean of the ten highest similarities. The second list holds three kinds of
+    similarity: the cosines of two movies' vectors, categories and words. Each kind is an array, float32
+    [num_movies].
     """
     traits = evidence.traits
     matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
@@ -249,10 +274,11 @@ def _compared(
 
 
 def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float) -> Rows:
-    """Returns the positions of the K candidates most like each asked movie: int64 [num_movies, K].
+    """Returns the positions of the K candidates most like each movie in `pools`: int64 [num_movies, K].
 
-    Candidates are compared by the sum of their similarities with the given weights. The argument `shrinkage`
-    is a position in _SHRINKAGES, and `series` is the weight of a common series.
+    Candidates are compared by the weighted sum of their similarities to the movie. The argument `weights`
+    holds the weight of each kind of similarity. The argument `shrinkage` is a position in _SHRINKAGES, and
+    `series` is a value for `Weights.series`.
     """
     scores = pools.parts[_SHRINKAGES[shrinkage]] @ weights.astype(np.float32)
     scores += np.float32(series) * pools.series
@@ -260,9 +286,12 @@ def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float)
 
 
 def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
-    """Returns the NDCG@10 of lists of the movies with the most common reviewers, plus a standard error.
+    """Returns the NDCG@10 of questions from reviews that weights must reach to get no penalty.
 
-    The standard error is the error of the difference to the NDCG@10 of lists by equal weights.
+    The number is the mean NDCG@10 of plain lists, plus a standard error. Plain lists come from
+    `Model.neighbours`, which compares movies by shared reviewers alone. For each question, the NDCG@10 of a
+    list with equal weights of all kinds of similarity is subtracted from the NDCG@10 of the plain list. The
+    standard error is that of the mean of these differences.
     """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):
@@ -277,18 +306,25 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
 
 
 class _Answered(NamedTuple):
-    """Holds, for questions of one kind, which movies of a list for each asked movie are right answers."""
+    """Tells which movies in lists of similar movies are right answers to questions of one kind.
+
+    There is one list for each movie that a question of any kind is about.
+    """
 
     asked: Rows
-    """int64 [num_questions], the position of each question's movie among the asked movies."""
+    """int64 [num_questions], the position of the list for each question's movie among all lists."""
     is_answer: NDArray[np.bool_]
-    """bool [num_questions, num_listed], whether each movie of the list is a right answer to the question."""
+    """bool [num_questions, num_listed], whether each movie of the question's list is a right answer."""
     ideal: Doubles
     """float64 [num_questions], the discounted gain of the best possible list."""
 
 
 def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
-    """Marks the right answers in lists for the movies `movie_rows`, int64 [num_movies, num_listed]."""
+    """Marks the right answers to questions of one kind in lists of similar movies.
+
+    The argument `listed`, int64 [num_movies, num_listed], holds a list of similar movies for each movie in
+    `movie_rows`.
+    """
     asked = np.searchsorted(movie_rows, kind.movie_rows)
     most = int(max(listed.max(), kind.answers.max())) + 1
     numbers = np.arange(len(asked))[:, None]
@@ -298,7 +334,11 @@ def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
 
 
 def _ndcg_at(places: Rows, answered: _Answered) -> Doubles:
-    """Returns the NDCG@10 of each question, from positions in the lists: int64 [num_movies, K]."""
+    """Returns the NDCG@10 of each question: float64 [num_questions].
+
+    The argument `places`, int64 [num_movies, K], tells which K movies of each marked list rank highest, as
+    positions in the list, highest rank first.
+    """
     hits = np.take_along_axis(answered.is_answer, places[answered.asked], axis=1)
     return np.asarray(hits @ _GAINS[: places.shape[1]] / answered.ideal, dtype=np.float64)
 
@@ -310,9 +350,11 @@ def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
 
 
 def are_learned(links: Rows) -> NDArray[np.bool_]:
-    """Marks the links from which an evaluation learns weights; the unmarked links measure the weights.
+    """Tells, for each link between movies in metadata, whether an evaluation learns weights from the link.
 
-    Of two links that join the same movies in opposite directions, either both are marked or none, because one
-    link gives away the other link.
+    The argument `links`, int64 [num_links, 2], holds pairs of movie rows, such as by "also bought". The
+    evaluation measures lists of similar movies with the links from which it does not learn. Two links between
+    the same movies in opposite directions get the same value, because a learned link would reveal the
+    opposite link.
     """
     return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

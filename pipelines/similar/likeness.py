@@ -38,10 +38,10 @@ class Weights:
     """
 
     sittings: float = 0.2
-    """The weight of how much more often two movies are reviewed near each other in histories than the movies'
-    popularity explains."""
+    """The weight of a similarity that is high if reviews of two movies are often near each other in
+    reviewers' histories, more often than the movies' popularity explains."""
     likes: float = 0.2
-    """The weight of how many more reviewers like both movies than the movies' popularity explains."""
+    """The weight of a similarity that is high if more reviewers like both movies than popularity explains."""
     vectors: float = 0.2
     """The weight of the cosine of two movies' vectors in the model."""
     categories: float = 0.2
@@ -52,9 +52,9 @@ class Weights:
     """The number that is added for two movies of one series with the same year; half of the number is added
     for two movies of one series that are many years apart."""
     shrinkage: float = 3.0
-    """A number that lowers the values `sittings` and `likes` of movies with few reviews, so that metadata
-    decides for these movies: the values are divided by the shrinkage plus the mean of the movie's ten highest
-    values."""
+    """A number that lowers the similarities of the kinds `sittings` and `likes` for movies with few reviews,
+    so that metadata decides for these movies. Each of a movie's similarities is divided by a sum: the
+    shrinkage plus the mean of the movie's ten highest similarities."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float]) -> Weights:
@@ -68,8 +68,7 @@ class Weights:
 def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
     """Finds the movies most like each movie, at most NUM_SIMILAR, by a weighted sum of several similarities.
 
-    The similarity of two movies in the table is the weighted sum divided by the sum of all weights, and at
-    most 1.
+    The weighted sum for two movies is divided by the sum of all weights; a result above 1 is lowered to 1.
     """
     parts = list(_similar(evidence, weights))
     rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -86,7 +85,11 @@ def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
 
 
 def write_similar(table: SimilarTable, weights: Weights, writer: ArtifactWriter) -> None:
-    """Writes the table of similar movies to an index, and the table's weights to the index's manifest."""
+    """Writes the table of similar movies to an index.
+
+    The weights of the kinds of similarity, with which the table was built, are written to the manifest of the
+    index.
+    """
     arrays: dict[str, NDArray[Any]] = {
         "offsets": table.table.offsets,
         "movie_rows": table.table.movie_rows,

@@ -48,7 +48,8 @@ class Traits:
     years: Floats
     """float32 [num_movies], the year of each movie; NaN for an unknown year."""
     links: Rows
-    """int64 [num_links, 2], the rows of each two movies that metadata links, such as by "also bought"."""
+    """int64 [num_links, 2], pairs of movie rows; in each pair, the metadata of the first movie links to the
+    second movie, such as by "also bought"."""
 
     def __len__(self) -> int:
         return len(self.series)
@@ -136,7 +137,7 @@ class Described(NamedTuple):
 
 
 def read_traits(database: duckdb.DuckDBPyConnection) -> Traits:
-    """Reads the traits of all movies in the database table `movies`, in the order of movie rows."""
+    """Reads the metadata by which movies are compared, for all movies in the database table `movies`."""
     return traits_of(read_described(database), read_links(database))
 
 
@@ -159,7 +160,10 @@ def read_links(database: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def traits_of(described: Described, links: Rows) -> Traits:
-    """Makes traits from the metadata of movies, and from the links that `read_links` returns."""
+    """Makes an object `Traits`, by which movies are compared, from metadata and from links between movies.
+
+    The argument `links` holds the pairs of movie rows that `read_links` returns.
+    """
     return Traits(
         categories=_unit_vectors(described.categories),
         words=_unit_vectors(described.words),

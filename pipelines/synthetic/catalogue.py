@@ -30,8 +30,9 @@ _EDITIONS = (
 """The kinds of additional editions of a film; each kind consists of the text added to the film's title, and
 the format as a position in FORMATS."""
 _FAME_FLATNESS = 25.0
-"""The constant q in the fame of a film, which is 1 / (rank + q) for the film's rank by fame from 0; q is
-chosen so that the best known movie gets as large a share of the reviews as in published data."""
+"""The constant q in the fame of a film, 1 / (rank + q), where rank 0 is the most famous film. With this q,
+the most reviewed movie has about the same share of all reviews as in published numbers about the real data
+set."""
 _VARIANT_FAME = 0.25
 """The fame of a film's additional editions, as a share of the fame of the film's first edition."""
 

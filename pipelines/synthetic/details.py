@@ -34,8 +34,8 @@ class Facts(NamedTuple):
     format_name: str
     studio: str
     number: int
-    """A random number, 0 or more, from which all other facts about a movie are derived, such as the number of
-    stars."""
+    """A random integer, 0 or more, from which all facts without a field of their own are computed, such as
+    the running time and the mean rating in stars."""
 
 
 def details_object(facts: Facts) -> dict[str, str]:

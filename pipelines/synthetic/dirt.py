@@ -49,9 +49,9 @@ class DirtRates:
     empty_prices: float = 0.25
     """The share of the movies with metadata whose price is an empty string."""
     rank_lists: float = 0.15
-    """The share of the movies with metadata whose rank is a list of strings."""
+    """The share of the movies with metadata whose field `rank`, the sales rank, is a list of strings."""
     rank_empty: float = 0.1
-    """The share of the movies with metadata whose rank is an empty list."""
+    """The share of the movies with metadata whose field `rank`, the sales rank, is an empty list."""
     details_html: float = 0.15
     """The share of the movies with metadata whose details are a bare list in HTML, with links."""
     details_empty: float = 0.1

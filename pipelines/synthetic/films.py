@@ -58,11 +58,10 @@ class Film(NamedTuple):
 
 
 def film_of_taste(taste: str, number: int) -> Film:
-    """Returns the film at a given rank of fame in a genre: rank 0 is the most famous film of the genre.
+    """Returns film `number` of a genre; number 0 is the most famous film of the genre.
 
-    Real films come before invented films.
-
-    Any two ranks of fame below 122,880 give films that differ in title or year.
+    Real films come before invented films. Two films of a genre with different numbers below 122,880 differ in
+    title or year.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))

@@ -24,8 +24,9 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""One in this many metadata lines, on average, has a JSON object in the field `details`; the other lines have
-an HTML page. In a brief metadata file, every field `details` is a JSON object."""
+"""Of the metadata lines whose field `details` has no error, one in this many, on average, holds a JSON object
+in the field; the other lines hold an HTML page. If `metadata_chunks` is called with `brief`, all these lines
+hold a JSON object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"

@@ -90,10 +90,11 @@ _SPOKEN = {
     "Espionage": "spy films",
 }
 OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for remark in _REMARKS)
-"""Four remarks about each genre, as a reviewer makes who favours the genre; the genres are in the order of
-TASTES."""
+"""Remarks for reviewers who favour a genre, such as "Mostly I watch westerns.": four remarks for each genre,
+with the genres in the order of TASTES."""
 NUM_PHRASES = 8
-"""The number of headlines, and the number of second halves of sentences, for each number of stars."""
+"""The number of headlines in each group of SUMMARIES, and of half sentences in each group of VERDICTS; a
+group holds the phrases for one number of stars."""
 NUM_REMARKS = len(_REMARKS)
 """The number of remarks about each genre."""
 _OPENINGS = (

@@ -18,12 +18,12 @@ from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES
 
 FIRST_DAY = np.datetime64("1998-01-01", "D")
-"""The day on which the first synthetic review may be written."""
+"""The earliest date that a synthetic review may have."""
 LAST_DAY = np.datetime64("2018-10-31", "D")
-"""The last day on which a synthetic review may be edited."""
+"""The latest date that a synthetic review may have. Only the edited version of a review may have this date;
+the first version is dated at least a day earlier."""
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
-"""The number of days from FIRST_DAY to LAST_DAY, both included; on LAST_DAY, reviews are edited but not
-written."""
+"""The number of days from FIRST_DAY to LAST_DAY, both included."""
 
 MOST_REVIEWS = 2000
 """The largest number of reviews of a synthetic reviewer, about as many as the most active real reviewer is
@@ -95,11 +95,11 @@ def draw_reviews(
 
 
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
-    """Returns the least pleasure with which a review gets 2, 3, 4 and 5 stars: float64 [4].
+    """Returns how much a reviewer must like a movie to give 2, 3, 4 and 5 stars: float64 [4].
 
-    The pleasure of a review is a number that tells how much the reviewer liked the movie. The limits between
-    the numbers of stars are found from a hundred thousand trial reviews, so that the stars of synthetic
-    reviews are distributed as in published data.
+    How much a reviewer liked a movie is a number, the pleasure of the review. The four limits of pleasure are
+    found from a hundred thousand trial reviews, so that the stars of synthetic reviews are distributed as in
+    published data.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -113,7 +113,8 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
     """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars.
 
-    The array `edges` holds the least pleasure with which a review gets 2, 3, 4 and 5 stars.
+    The array `edges` holds the four limits that `star_edges` returns: the least pleasure for 2, 3, 4 and 5
+    stars.
     """
     return np.searchsorted(edges, pleasure, side="right") + 1
 
@@ -164,8 +165,8 @@ def _matched_by_taste(
 ) -> tuple[IntArray, IntArray]:
     """Pairs reviews with movies of the same genre; returns the positions of the reviews and of the movies.
 
-    A review or movie is in at most one pair. The arguments are the genre that each review's reviewer favours,
-    and the genre of each movie.
+    A review is paired with at most one movie, and a movie with at most one review. The arguments are the
+    genre that each review's reviewer favours, and the genre of each movie.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -178,8 +179,8 @@ def _matched_by_taste(
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
     """Sorts the positions of an array of genres by genre, in random order within each genre.
 
-    Returns the sorted positions, and a number for each position that is made of the genre and of the rank
-    within the genre.
+    Returns the sorted positions, and an integer key for each sorted position: the genre times 10**12, plus
+    the place within the genre, from 0.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
@@ -225,9 +226,9 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    The heyday of a reviewer is the time when the reviewer is most active, from 0 (1998) to 1 (2018). Most
-    reviewers write all their reviews within weeks of the heyday; the busiest reviewers write for years. No
-    review of a film is dated before the film's year.
+    The array `heyday` holds, for each review, the time when its reviewer is most active, from 0 (1998) to 1
+    (2018). Most reviewers write all their reviews within weeks of this time; the busiest reviewers write for
+    years. No review of a film is dated before the film's year.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)
