@@ -16,7 +16,7 @@ from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARK
 from pipelines.synthetic.reviewers import FIRST_DAY, NUM_DAYS, DrawnReviews, draw_reviews, star_edges, stars
 
 _LINES_PER_CHUNK = 50_000
-"""The approximate number of lines of the review file that are drawn and written in one piece."""
+"""The approximate number of lines in a chunk, a part of the review file that is drawn and written at once."""
 _ORIGINAL, _COPY, _REPEAT, _MALFORMED, _MISSING = range(5)
 """The numbers of the kinds of review lines, in the order of the fields of `LinePlan`."""
 _VOTES = ("", '"vote": "2", ', '"vote": "3", ', '"vote": "5", ', '"vote": "12", ', '"vote": "1,024", ')
@@ -50,7 +50,7 @@ class ReviewTruth:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Holds the lines of a piece of the review file in file order, as arrays with one value per line."""
+    """Holds the lines of one chunk of the review file in file order, as arrays with one value per line."""
 
     kinds: IntArray
     reviewers: IntArray
@@ -73,7 +73,7 @@ def review_chunks(
     *,
     brief: bool = False,
 ) -> Iterator[str]:
-    """Yields the review file in pieces of about 50,000 lines, and counts the lines of each kind in `truth`.
+    """Yields the review file in chunks of about 50,000 lines, and counts the lines of each kind in `truth`.
 
     The review file has `num_lines` lines, including damaged lines. If `brief` is true, each review has one or
     two sentences; otherwise reviews are as long as real reviews.
@@ -106,7 +106,11 @@ def review_chunks(
 def _plant(
     reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
-    """Adds copies, later edits and lines to be damaged to the reviews of a piece; shuffles all lines."""
+    """Adds copies and later edits of reviews to one chunk of the review file, and shuffles all lines.
+
+    A copy repeats a review for another edition of the film. The function also adds the lines that `_damage`
+    will damage later.
+    """
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
     # If too few reviews can be copied to another edition of the film, more later edits are added instead.

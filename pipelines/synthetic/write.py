@@ -1,8 +1,8 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of the data's hidden facts.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of facts for tests.
 
 A synthetic data set stands in for real review files, which may not be passed on. The counts and distributions
 of synthetic reviews follow published numbers. The films are real or clearly invented; all reviewers are
-invented. The file truth.json holds the hidden facts of a data set: the genres, the editions of each film and
+invented. The file truth.json holds facts about the synthetic data: the genres, the editions of each film and
 the number of errors of every kind. A program that reads the synthetic files can be tested against truth.json.
 
     python -m pipelines.synthetic --reviews 100000 --output synthetic/

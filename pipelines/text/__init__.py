@@ -1,1 +1,1 @@
-"""Reads the text of files of any compression, encoding and framing as lines of UTF-8, in constant memory."""
+"""Reads text files of any compression and encoding as UTF-8, line by line or object by object."""

@@ -18,8 +18,8 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
-"""The framing of a JSON file whose objects stand one after another or in lists, and may span lines or share a
-line."""
+"""The framing (way of division into objects) of a JSON file whose objects stand one after another or in
+lists. Objects may span lines or share a line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
@@ -45,14 +45,15 @@ _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
 """Matches the starts of nested objects, in which each object is the first value of the object around it."""
 _LONGEST_START = 200
-"""A pattern, such as the start of an object, may begin within this many characters of the end of the text
-read so far, and end in text that is not read yet."""
+"""The number of characters at the end of the text read so far that are searched again after more text is
+read. A pattern, such as the start of an object, may begin in these characters, and end in text that is not
+read yet."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
 _SURE_DISTANCE = 16
-"""If a syntax error is at least this many characters before the end of the text read so far, the object is
-damaged. A syntax error nearer to the end may only mean that the rest of the object is not read yet."""
+"""If at least this many characters of the text read so far follow a syntax error, the object is damaged. If
+fewer characters follow, the error may only mean that the rest of the object is not read yet."""
 
 
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -91,9 +92,10 @@ def framing_of(head: str, *, whole: bool) -> str:
 
 
 def _longest_list(value: dict[str, Any]) -> str:
-    """Returns the name of the longest list of objects in an object, or "" if the longest list is too short.
+    """Returns the name of the field of `value` that holds the longest list of objects, or "".
 
-    A list is too short if it has fewer objects than the outer object has fields.
+    The result is "" if no field holds a list of objects, or if the longest list has fewer objects than
+    `value` has fields.
     """
     lists = {
         name: len(values)
@@ -301,7 +303,11 @@ class _Text:
             return None, is_far and not error.msg.startswith("Unterminated string")
 
     def _length_of_nest(self) -> int:
-        """Counts the characters before the innermost of several objects that open directly in one another."""
+        """Returns the number of characters from the current position to the innermost object of a nest.
+
+        In a nest, each object is the first value of the object around it. If no nest begins at the current
+        position, the result is 0.
+        """
         while True:
             found = _NESTED.match(self.text, self.place)
             if not found:

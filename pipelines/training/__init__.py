@@ -1,1 +1,1 @@
-"""Trains the engine's model on reviews; chooses the number of rounds and the weights on held-out reviews."""
+"""Trains the engine's model on reviews; chooses training rounds and score weights on held-out reviews."""

@@ -97,9 +97,10 @@ def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
 
 
 def apart(head: RelevanceHead, embedding_dim: int) -> list[RelevanceHead]:
-    """Divides a head that `side_by_side` joined into heads whose vectors have `embedding_dim` numbers.
+    """Undoes `side_by_side`: returns the several relevance heads that were joined into `head`.
 
-    The biases of movies in the joined head are means, so each returned head has the mean biases.
+    The vectors of each returned head have `embedding_dim` numbers. The joined head holds only the mean of the
+    several heads' movie biases, so each returned head gets the mean biases.
     """
     count = head.history_vectors.shape[1] // embedding_dim
     parts = [slice(number * embedding_dim, (number + 1) * embedding_dim) for number in range(count)]

@@ -1,4 +1,4 @@
-"""Fits a model: chooses training rounds and weights on held-out reviews, and then trains on all reviews."""
+"""Fits a model: chooses training rounds and score weights on held-out reviews; trains on all reviews."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Findings(NamedTuple):
     likeness: Weights = Weights()
     """The weights with which the parts of the likeness of two movies are added up."""
     start: RelevanceHead | None = None
-    """The relevance head of the first training with held-out reviews, whose vectors the final training starts
-    from; None if the final training starts from random vectors."""
+    """A relevance head, from whose vectors the final training on all reviews starts; None for a start from
+    random vectors. The head comes from the first training with held-out reviews."""
 
     def summary(self) -> dict[str, Any]:
-        """Returns the findings for the manifest: training rounds, kind of neighbour table, and curves."""
+        """Returns training rounds, kind of neighbour table, losses and metrics for the manifest."""
         return {"rounds": self.rounds, "nearness": self.kind._asdict(), "curves": self.curves}
 
     def to_dict(self) -> dict[str, Any]:
-        """Converts all findings but the head to a dictionary for JSON, which `restore` converts back."""
+        """Converts all fields except `start` to a dictionary that JSON can hold and `restore` can read."""
         return {**self.summary(), "blend": asdict(self.blend), "likeness": asdict(self.likeness)}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -72,7 +72,7 @@ class Findings(NamedTuple):
 
 
 class FittedModel(NamedTuple):
-    """Holds a trained model, and the choices that were made for the training on held-out reviews."""
+    """Holds a trained model, and the choices with which the model was trained."""
 
     model: Model
     findings: Findings
@@ -92,11 +92,12 @@ def fit_model(
 ) -> FittedModel:
     """Trains a model on reviews, with the number of rounds and the score weights chosen on held-out reviews.
 
-    To choose the number of rounds and the weights, models are trained without the last reviews of each
+    To choose the number of rounds and the score weights, models are trained without the last reviews of each
     reviewer. If there are few reviews, several models are trained, each with different held-out reviews. The
-    final model is trained on all reviews. Its relevance head goes on from the relevance head of the first
-    model with held-out reviews, for CONTINUED_SHARE of the rounds. If reviews are not ordered by time, each
-    reviewer's reviews are shuffled, and older reviews weigh as much as newer reviews.
+    final model is trained on all reviews. The training of the final relevance head starts from the vectors of
+    the first model with held-out reviews, and takes only the share CONTINUED_SHARE of the chosen number of
+    rounds. If reviews are not ordered by time, each reviewer's reviews are shuffled, and older reviews weigh
+    as much as newer reviews.
 
     Args:
         reviews: the training reviews.
@@ -104,8 +105,8 @@ def fit_model(
         features: metadata vectors of the movies, from `content_features`; None without metadata.
         traits: the metadata by which similar movies are compared; None to learn no weights for the table of
             similar movies.
-        findings: findings of an earlier training on some of the reviews; None to make new choices on held-out
-            reviews.
+        findings: the choices that an earlier training on some of the reviews made; None to make new choices
+            on held-out reviews.
         checkpoints: the checkpoints that save the state of the trainings, so that an interrupted training can
             resume.
         runner: the runner whose workers train independent heads at the same time.
@@ -153,9 +154,9 @@ def find(
     checkpoints: Checkpoints = NOTHING_KEPT,
     runner: Runner = HERE,
 ) -> Findings:
-    """Chooses the number of training rounds and the weights on held-out reviews.
+    """Chooses on held-out reviews the number of training rounds, the score weights and the neighbour table.
 
-    If the checkpoints hold findings of an interrupted training, the saved findings are returned. The
+    If `checkpoints` holds the choices of an interrupted training, the saved choices are returned. The
     docstring of `fit_model` explains the arguments and the errors.
     """
     saved = checkpoints.load("findings")
@@ -187,7 +188,7 @@ def _search(
     traits: Traits | None,
     runner: Runner,
 ) -> Findings:
-    """Chooses the number of training rounds and the weights with models that are trained on most reviews."""
+    """Chooses training rounds and score weights with models that are trained without held-out reviews."""
     blend = first_blend(reviews, config)
     holdouts = train_holdouts(reviews, blend, config, checkpoints, features, runner)
     if not holdouts:

@@ -1,4 +1,4 @@
-"""Trains models without held-out reviews, on which the number of rounds and the weights are then chosen."""
+"""Trains models on most reviews, so that rounds and score weights can be chosen on the held-out reviews."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ FEWEST_VALIDATED = 10
 VALIDATION_SHARE = 0.1
 """The share of each reviewer's training reviews, the latest ones, that is held out for validation."""
 ENOUGH_LIKES = 1000
-"""The number of held-out likes, in all trainings with held-out reviews together, that is enough to choose
-weights."""
+"""The number of held-out likes that is enough to choose score weights. If one model has fewer held-out likes,
+several models with different held-out reviews are trained, until all models together have about this
+number."""
 _SEEDS_APART = 7919
 """The difference between the seeds of two successive random orders of the reviews, which are used if reviews
 have no order by time."""
@@ -52,9 +53,9 @@ def train_holdouts(
     """Trains one or several models, each without some held-out reviews.
 
     One model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. If the held-out
-    reviews contain fewer likes, several models are trained, each with different held-out reviews, because a
-    choice that is made on few likes depends much on chance. The docstring of `begin_model` explains the
-    arguments of `train_holdouts`.
+    reviews contain clearly fewer likes than ENOUGH_LIKES, several models are trained, each with different
+    held-out reviews. A choice that is made on few likes would depend much on chance. The docstring of
+    `begin_model` explains the arguments of `train_holdouts`.
 
     Returns:
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than

@@ -49,13 +49,14 @@ class Trained(NamedTuple, Generic[Head]):
     """Holds a trained head, and the losses and the validation metrics of its training."""
 
     head: Head
-    """The head with the weights after the best round, or after the last round without validation."""
+    """The head with the weights after the best round; if no function validates the head, with the weights
+    after the last round."""
     rounds: int
     """The number of rounds, at least 1, after which training had reached the weights in `head`."""
     losses: list[float]
     """The mean training loss of each round."""
     figures: list[float]
-    """The validation metric after each round; empty without validation."""
+    """The validation metric after each round; empty if no function validates the head."""
 
 
 def train_relevance(
@@ -79,12 +80,13 @@ def train_relevance(
         config: settings of the relevance head.
         seed: seed of all random choices.
         validate: a function that returns a metric of the head, where higher is better; the function is called
-            after each round, and training stops some rounds after the best metric. None for no validation.
+            after each round, and training stops some rounds after the best metric. If `validate` is None, no
+            metric is computed, and training does not stop early.
         rounds: the number of rounds to train; None for the setting `max_rounds`.
         level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
             lets the training learn the weights.
-        start: the relevance head of an earlier training on the same reviewers and movies, whose vectors the
-            training starts from; None lets the training start from random vectors.
+        start: the relevance head of an earlier training on the same reviewers and movies; the training starts
+            from the vectors of `start`. None lets the training start from random vectors.
         checkpoints: saves the state of the training, from which an interrupted training resumes.
         runner: the runner whose workers train groups of reviewers if the setting `num_parts` is above 1.
 

@@ -22,8 +22,8 @@ from pipelines.work.runners import HERE, Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
 CONTINUED_SHARE = 1 / 3
-"""The number of rounds of a training that starts from the vectors of an earlier training, as a share of the
-rounds of a training that starts from random vectors."""
+"""A training that starts from the vectors of an earlier training takes fewer rounds: this share of the rounds
+of a training that starts from random vectors."""
 
 
 class TrainedModel(NamedTuple):
@@ -41,7 +41,8 @@ class TrainedModel(NamedTuple):
     """The table of the movies that reviewers reviewed soon after each movie; None if the kind SUCCESSORS was
     not requested."""
     rounds: dict[str, int]
-    """The number of rounds after which training had reached the weights of each head, by the head's name."""
+    """The number of training rounds that produced the weights of each head, by the head's name. Later rounds,
+    which did not improve the validation metric, do not count."""
     curves: dict[str, dict[str, list[float]]]
     """The training loss and the validation metric after each round, by the head's name."""
 
@@ -75,9 +76,9 @@ def begin_model(
         checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
             resume.
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
-        start: the relevance head of an earlier training on a part of the reviews, whose vectors the training
-            of the relevance head starts from, for CONTINUED_SHARE of its rounds; None lets the training start
-            from random vectors.
+        start: the relevance head of an earlier training on a part of the reviews, from whose vectors the
+            training of the relevance head starts; the training then takes only the share CONTINUED_SHARE of
+            the rounds in `rounds`. None lets the training start from random vectors.
         held_out: reviews on which each head is validated after each round.
         runner: trains the heads.
     """

@@ -42,27 +42,34 @@ class Parts(NamedTuple):
     """float32 [num_reviewers, num_candidates], the logarithm of the chance that the reviewer likes the
     movie."""
     near: list[Floats]
-    """The sums of similarities between a candidate movie and the movies in a history, divided by `mass`: one
-    array, float32 [num_reviewers, num_candidates], for each neighbour table, and then one for metadata."""
+    """One array, float32 [num_reviewers, num_candidates], for each neighbour table; if movies are also
+    compared by metadata, the last array holds the similarities by metadata. Each array holds the sums of
+    similarities between a candidate movie and the movies in the reviewer's history, divided by `mass`, the
+    length of the history."""
     next: Floats | None
-    """float32 [num_reviewers, num_candidates], the weights of candidate movies as successors of the movies in
-    histories; None if the kind SUCCESSORS was not requested."""
+    """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
+    order of reviews. The number is higher the more often, and the sooner, reviewers reviewed the candidate
+    after movies of the reviewer's history. None if the kind SUCCESSORS was not requested."""
     relevant: NDArray[np.bool_]
     """bool [num_reviewers, num_candidates], True for candidate movies that are held-out likes."""
     num_relevant: Rows
     """int64 [num_reviewers], the number of held-out likes of each reviewer."""
     mass: Floats
-    """float32 [num_reviewers, 1], the sum of the weights of the reviews in each reviewer's history, where
-    older reviews weigh less."""
+    """float32 [num_reviewers, 1], the length of each reviewer's history, in which older reviews count less;
+    at least 1."""
 
     def lowered(self, length_power: float) -> Parts:
-        """Returns a copy whose sums of similarities are divided by `mass ** length_power`, not by `mass`."""
+        """Returns a copy in which `near` holds sums divided by `mass ** length_power` instead of by `mass`.
+
+        The number `mass` is the length of a reviewer's history, in which older reviews count less. A
+        `length_power` of 1 gives the mean similarity to the history, and 0 gives the sum of similarities.
+        """
         factor = self.mass ** np.float32(1 - length_power)
         return self._replace(near=[near * factor for near in self.near])
 
 
 def figure_of(parts: Parts, scores: Floats) -> float:
-    """Returns the mean of the numbers that `figures_of` returns, one number for each reviewer."""
+    """Returns the mean NDCG over all reviewers: the mean of the numbers that `figures_of` returns."""
     return float(figures_of(parts, scores).mean())
 
 
@@ -84,10 +91,16 @@ def figures_of_grid(
     near_weights: Sequence[float],
     like_weights: Sequence[float],
 ) -> Doubles:
-    """Returns the mean NDCG that `figure_of` returns, for each pair of a `near` weight and a like weight.
+    """Returns the mean NDCG over all reviewers for each pair of values in `near_weights` and `like_weights`.
 
-    The scores of a pair of weights are `relevance + near_weight * near + like_weight * parts.log_like`. Only
-    the differences between these scores and the scores of held-out likes are computed, a few likes at a time.
+    A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`. The array
+    `near` holds each candidate's similarity to the reviewer's history. The array `relevance` holds the
+    relevance, to which further components may be added already. Both arrays are float32 [num_reviewers,
+    num_candidates].
+
+    For each pair of weights, the mean NDCG equals the number that `figure_of` returns for these scores. To
+    save time, the function only counts the candidates that score at least as high as a held-out like, for a
+    few likes at a time.
 
     Returns:
         float64 [num_near_weights, num_like_weights], the mean NDCG over all reviewers.

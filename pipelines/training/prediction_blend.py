@@ -18,7 +18,8 @@ from pipelines.dataset.reviews import Reviews
 logger = logging.getLogger(__name__)
 
 _MAX_PAIRS = 50_000
-"""The largest number of held-out reviews, of all models together, to which the weights are fitted."""
+"""The largest number of held-out reviews to which the weights are fitted. If there are several models, each
+model contributes at most an equal share of this number."""
 _PRIOR = 20.0
 """The factor in the loss for the squared distance of the weights from the default weights, which leave
 predictions unchanged; the factor keeps the weights of small data near the default."""
@@ -29,13 +30,15 @@ class _Parts(NamedTuple):
 
     head: RatingHead
     biases: Floats
-    """float32 [num_reviews], the sum of the reviewer's and the movie's biases."""
+    """float32 [num_reviews], the sum of the reviewer's bias and the movie's bias, in logits."""
     interaction: Floats
-    """float32 [num_reviews], the location of the predicted rating without the biases."""
+    """float32 [num_reviews], the interaction, in logits: the difference between the location (centre) of the
+    predicted rating and `biases`."""
     log_scale: Floats
-    """float32 [num_reviews], the logarithm of the scale of the predicted rating."""
+    """float32 [num_reviews], the logarithm of the scale (spread) of the predicted rating."""
     near: Doubles
-    """float64 [num_reviews], the rating that the reviewer's ratings of similar movies suggest."""
+    """float64 [num_reviews], the number of stars by which the reviewer rated similar movies above
+    expectation."""
     level_rows: Rows
     """int64 [num_reviews], the position of the true rating in the rating levels."""
 

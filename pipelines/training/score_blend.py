@@ -26,11 +26,12 @@ from pipelines.training.parts import (
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""The weights that `choose_blend` tries for similarities by the neighbour table; with a weight of 1, the
-similarities have the same standard deviation as the relevance."""
+"""The weights that `choose_blend` tries for similarities to a reviewer's history. A weight of 1 gives the
+similarities the same standard deviation as the relevance."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
-"""The weights that `choose_blend` tries for successors; with a weight of 1, the sums over successors have the
-same standard deviation as the relevance."""
+"""The weights that `choose_blend` tries for the part of a score that comes from successors (movies that
+reviewers often reviewed soon after another movie). A weight of 1 gives this part the same standard deviation
+as the relevance."""
 LENGTH_POWERS = (1.0, 0.0)
 """The powers of a history's length by which `choose_blend` tries to divide sums of similarities: the power 1
 gives the mean over the history, and the power 0 gives the sum."""
@@ -43,8 +44,8 @@ DOUBTS = (0.0, 2.0, 4.0, 8.0)
 """The factors that `_honest_likes` tries for chances of a like under one half: the logarithm of twice such a
 chance is multiplied by the factor and added to the logarithm of the chance."""
 MOST_DOUBTFUL = 0.07
-"""The share of list entries whose chance of a like is under one half that `_honest_likes` tries not to
-exceed."""
+"""The function `_honest_likes` prefers weights with which at most this share of list entries has a chance of
+a like under one half."""
 _MOST_LOST = 0.1
 """The largest share of the best mean NDCG that `_honest_likes` may lose in exchange for fewer list entries
 whose chance of a like is under one half."""
@@ -52,25 +53,31 @@ _LISTED = 10
 """The length of the top lists in which `_honest_likes` counts the entries whose chance of a like is under one
 half."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
-"""The weights that `choose_blend` tries for similarities by metadata; with a weight of 1, the similarities by
-metadata have the same standard deviation as the similarities by the neighbour table."""
+"""The weights that `choose_blend` tries for similarities by metadata, which are added to the similarities
+from a neighbour table. A weight of 1 gives the similarities by metadata the same standard deviation as the
+similarities from the neighbour table."""
 _BEST_TABLES = 2
-"""The number of neighbour tables, the best ones without metadata and successors, with which metadata and
-successors are tried."""
+"""All neighbour tables are first compared without metadata and successors (movies that reviewers often
+reviewed soon after another movie). Metadata and successors are then tried with this many of the best
+tables."""
 _STANDARD_ERRORS = 2.0
-"""The least number of standard errors by which successors must raise the mean NDCG to be used, because the
-order of reviews may raise the mean NDCG by chance."""
+"""Successors (movies that reviewers often reviewed soon after another movie) become part of the score only if
+successors raise the mean NDCG by more than this number of standard errors. A smaller rise may be due to
+chance."""
 
 
 class _Shares(NamedTuple):
     """Holds the weights of metadata, of successors and of the chance of a like that are tried together."""
 
     content: Sequence[float]
-    """The tried weights of similarities by metadata, in the unit of CONTENT_SHARES."""
+    """The weights of similarities by metadata to try. A weight of 1 gives the similarities by metadata the
+    same standard deviation as the similarities from the neighbour table."""
     successor: Sequence[float]
-    """The tried weights of successors, in the unit of SUCCESSOR_SHARES."""
+    """The weights to try for the part of a score that comes from successors (movies that reviewers often
+    reviewed soon after another movie). A weight of 1 gives this part the same standard deviation as the
+    relevance."""
     like: Sequence[float]
-    """The tried weights of the logarithm of the chance of a like."""
+    """The weights to try for the logarithm of the chance that the reviewer likes a movie."""
 
 
 class _Tried(NamedTuple):
@@ -81,16 +88,19 @@ class _Tried(NamedTuple):
     """The smoothed mean NDCG of each combination of weights, float64 [num_content_shares,
     num_successor_shares, num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """The factor of similarities by metadata for each weight in `shares.content`, float64
-    [num_content_shares]."""
+    """For each weight in `shares.content`, the number by which similarities by metadata are multiplied before
+    they are added to the similarities from the neighbour table: float64 [num_content_shares]."""
     scales: Doubles
-    """The factor of similarities to neighbours that gives them the standard deviation of the relevance, for
-    each weight in `shares.content`: float64 [num_content_shares]."""
+    """For each weight in `shares.content`, a factor for the similarities to a reviewer's history: float64
+    [num_content_shares]. After the multiplication, the similarities have the same standard deviation as the
+    relevance."""
     next_scale: float
-    """The factor of sums over successors that gives the sums the standard deviation of the relevance."""
+    """A factor for the part of a score that comes from successors (movies that reviewers often reviewed soon
+    after another movie). After the multiplication, this part has the same standard deviation as the
+    relevance."""
 
     def best(self) -> tuple[int, int, int, int]:
-        """Returns the position in `figures` of the best combination, of several the one of least weights."""
+        """Returns the position of the highest value in `figures`, or the first of equally high values."""
         content, successor, neighbour, like = np.unravel_index(np.argmax(self.figures), self.figures.shape)
         return int(content), int(successor), int(neighbour), int(like)
 
@@ -101,11 +111,11 @@ class _Chosen(NamedTuple):
     blend: Blend
     kind: NeighbourKind
     relevance: list[Floats]
-    """The relevance of the candidate movies with the chosen weights, float32 [num_reviewers, num_candidates],
-    for each model."""
+    """For each model, the scores of the candidate movies with the chosen weights, but without the chance of a
+    like: float32 [num_reviewers, num_candidates]."""
     figures: Doubles
-    """The mean NDCG of each reviewer, float64 [num_reviewers], where the reviewers of all models follow each
-    other."""
+    """float64 [num_reviewers], the mean NDCG of each reviewer. The reviewers of the first model come first,
+    then the reviewers of the second model, and so on."""
     best_kinds: list[NeighbourKind]
     """The kinds of the neighbour tables that are best without metadata, best first."""
 
@@ -113,17 +123,21 @@ class _Chosen(NamedTuple):
 def choose_blend(
     trained: Sequence[TrainedModel], held_out: Sequence[Reviews], seed: int
 ) -> tuple[Blend, NeighbourKind]:
-    """Chooses the kind of neighbour table and the weights that give held-out likes the highest NDCG.
+    """Chooses the kind of neighbour table and the score weights that give held-out likes the highest NDCG.
 
     Each neighbour table is tried with each combination of weights on a grid. The mean NDCG of a combination
     is the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG is smoothed over the grid of
-    weights, and the combination with the highest smoothed value is chosen. Similarities by metadata and
-    successors are tried with the two neighbour tables that are best without metadata and successors. If
-    several combinations have the same mean NDCG, the first neighbour table and the smallest weights are
-    chosen. Successors are used if they raise the mean NDCG by more than chance explains. All choices are made
-    once for each of the LENGTH_POWERS, and the better result is taken. The function `_honest_likes` then
-    chooses the weight of the chance of a like anew, so that lists hold few movies that the reviewer will
-    probably not like.
+    weights, and the combination with the highest smoothed value is chosen. If several combinations have the
+    same mean NDCG, the first neighbour table and the smallest weights are chosen.
+
+    All neighbour tables are first compared without metadata and successors (movies that reviewers often
+    reviewed soon after another movie). Similarities by metadata and successors are then tried with the two
+    best neighbour tables. Successors become part of the score only if successors raise the mean NDCG by more
+    than _STANDARD_ERRORS standard errors.
+
+    All choices are made once for each of the LENGTH_POWERS, and the better result is taken. The function
+    `_honest_likes` then chooses the weight of the chance of a like anew, so that lists hold few movies that
+    the reviewer will probably not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -146,7 +160,11 @@ def choose_blend(
 
 
 def _with_power(trained: TrainedModel, collected: Sequence[Parts], length_power: float) -> _Chosen:
-    """Chooses a neighbour table and weights for one of the LENGTH_POWERS, and decides about successors."""
+    """Chooses a neighbour table and score weights for one of the LENGTH_POWERS.
+
+    The score includes successors (movies that reviewers often reviewed soon after another movie) only if they
+    raise the mean NDCG by more than _STANDARD_ERRORS standard errors.
+    """
     lowered = [parts.lowered(length_power) for parts in collected]
     like_weights = LIKE_WEIGHTS if trained.model.rating is not None else (0.0,)
     chosen = _choose(trained, lowered, list(trained.tables), _Shares((0.0,), (0.0,), like_weights))
@@ -167,10 +185,15 @@ def _choose(
     candidates: Sequence[NeighbourKind],
     plain: _Shares,
 ) -> _Chosen:
-    """Chooses one of the neighbour tables in `candidates`, and weights from `plain` and from fixed lists.
+    """Chooses one of the neighbour tables in `candidates`, and the score weights, by the mean NDCG.
 
-    The weight of successors is chosen with each neighbour table, and again after the weight of similarities
-    by metadata is chosen.
+    The argument `plain` holds the weights to try for successors (movies that reviewers often reviewed soon
+    after another movie) and for the chance of a like. All weights in NEIGHBOUR_SHARES are tried for
+    similarities.
+
+    Each neighbour table is first tried without metadata. The best neighbour tables are then tried with each
+    weight for metadata in CONTENT_SHARES, and with the weight for successors that was best without metadata.
+    If the best result uses metadata, the weight for successors is chosen again for that result.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
@@ -204,9 +227,12 @@ def _choose(
 
 
 def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) -> Floats:
-    """Returns the sum of relevance, similarities and successors for each candidate, with a blend's weights.
+    """Returns each candidate movie's score with the weights of `blend`, but without the chance of a like.
 
-    The argument `table` is the position of a neighbour table in `parts.near`.
+    The score is a weighted sum of the relevance, the similarities to the reviewer's history, and a part for
+    successors (movies that reviewers often reviewed soon after another movie). The argument `table` is the
+    position of a neighbour table in `parts.near`. The similarities by metadata are multiplied by
+    `content_weight` and added to the similarities from the neighbour table.
     """
     near = parts.near[table]
     if content_weight:
@@ -220,11 +246,12 @@ def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) ->
 def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
     """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
 
-    Each weight in HONEST_LIKE_WEIGHTS is tried with each factor in DOUBTS. Combinations are rejected whose
-    mean NDCG is lower than the best mean NDCG by more than the share _MOST_LOST. Among the other
-    combinations, those with at most the share MOST_DOUBTFUL of entries under one half are preferred, and the
-    highest mean NDCG is chosen. If no combination has so few entries under one half, the combination with the
-    fewest is chosen.
+    Each weight in HONEST_LIKE_WEIGHTS is tried with each factor in DOUBTS. A pair of weight and factor is
+    rejected if its mean NDCG is lower than the best mean NDCG by more than the share _MOST_LOST.
+
+    An entry of a top list is doubtful if its chance of a like is under one half. Of the remaining pairs whose
+    share of doubtful entries is at most MOST_DOUBTFUL, the pair with the highest mean NDCG is chosen. If
+    every remaining pair has a larger share of doubtful entries, the pair with the smallest share is chosen.
     """
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     tried = []

@@ -1,4 +1,4 @@
-"""Searches for better settings by trials on held-out reviews, and writes the best settings as a recipe."""
+"""Searches for better settings by trials on held-out reviews; writes a TOML file with the best settings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ class Tuned:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Holds the tuned parts of a model, and the configuration with the best settings of all parts."""
+    """Holds the best settings for each part of a model, and one configuration with all best settings.
+
+    The parts are the relevance head, the linear model of neighbouring movies and the rating head.
+    """
 
     config: Config
     parts: Sequence[Tuned]
@@ -81,12 +84,15 @@ def tune(
     on: str | None = None,
     address: str | None = None,
 ) -> Tuning:
-    """Searches for better values of the settings that matter most, and writes the best values as a recipe.
+    """Searches for better values of the settings that matter most, and writes the best values to a file.
 
-    For every part of the model, the first trial uses the settings of `config`. Trials are saved in a database
-    beside the recipe; another run with the same reviews and configuration continues from the saved trials.
-    The test reviews, on which a build measures its model, are not used. The recipe holds all settings that
-    differ from the defaults.
+    The relevance head, the linear model of neighbouring movies and the rating head are tuned separately. For
+    each of these parts of the model, the first trial uses the settings of `config`. The test reviews, on
+    which a build measures its model, are not used.
+
+    The written file is a recipe: a TOML file with all settings that differ from the defaults. Trials are
+    saved in a database in the folder of the recipe. Another run with the same output, reviews and
+    configuration continues from the saved trials.
 
     Args:
         reviews: the review files.
@@ -97,10 +103,10 @@ def tune(
             one trial of each part is run.
         trials: the largest number of trials of each part, in this run and in earlier runs together.
         at_once: the number of trials whose settings are chosen together, before one of these trials has
-            ended; 0 for one trial, or with Ray for one trial per worker. With equal numbers, the same
-            settings are found in this process and on Ray, unless time runs out.
-        on: "ray" to run the trials that are chosen together in parallel in workers of Ray; None to run trials
-            one after another in this process.
+            ended; 0 for one trial, or with Ray for one trial per worker. With equal values of `at_once`, this
+            process and Ray find the same settings, unless time runs out.
+        on: "ray" to run several trials at the same time in workers of Ray; None to run trials one after
+            another in this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray on this machine.
 
@@ -168,8 +174,8 @@ def _search(
 ) -> Tuned:
     """Searches the settings of one part of the model, for `seconds` or until `trials` trials have ended.
 
-    The argument `shared` is the runner's reference to `data`, which the runner's calls take in place of
-    `data`.
+    The argument `shared` is the value that `runner.share(data)` returned. Calls in the runner's workers take
+    `shared` as an argument instead of `data`, so that `data` is sent to each machine once.
     """
     import optuna
 

@@ -22,14 +22,15 @@ class Change:
     before: OpenedIndex
     incoming: Incoming
     reviewer_rows: Rows
-    """int64 [num_reviews], the row after the update of each new review's reviewer."""
+    """int64 [num_reviews], for each new review, the row that the review's reviewer has after the update."""
     new_ids: Sequence[str]
     """The ids of the reviewers that the update adds to the index, sorted by UTF-8 bytes."""
     new_rows: Rows
-    """int64 [num_new_reviewers], the row after the update of each reviewer in `new_ids`."""
-    old_rows: Rows
-    """int64 [num_old_reviewers], the row after the update of each reviewer that was in the index before the
+    """int64 [num_new_reviewers], for each reviewer in `new_ids`, the row that the reviewer has after the
     update."""
+    old_rows: Rows
+    """int64 [num_old_reviewers], for each reviewer that the index had before the update, the row that the
+    reviewer has after the update."""
     merged: Merged
 
 

@@ -13,18 +13,19 @@ from engine.model.scorer import ALL, Model
 from pipelines.measuring import metrics
 
 MOST_NEW_SHARE = 0.2
-"""The largest number of new reviews, as a share of the number of training reviews, for which no new training
-is advised."""
+"""A new training is advised if the number of new reviews is more than this share of the number of training
+reviews."""
 MOST_UNKNOWN_SHARE = 0.2
-"""The largest share of reviews of unknown movies, among an update's reviews, for which no new training is
-advised."""
+"""A new training is advised if more than this share of an update's reviews are reviews of movies that the
+index does not hold."""
 MOST_ERROR_RATIO = 1.1
-"""The largest root mean squared error on new reviews, divided by the error at the build, for which no new
-training is advised."""
+"""A new training is advised if the root mean squared error of predicted ratings on new reviews is more than
+this many times the error that was measured at the build."""
 _FEWEST_REVIEWS = 100
-"""The least number of new reviews whose error is certain enough to advise a new training."""
+"""If an update has fewer new reviews by known reviewers than this number, the error of predicted ratings is
+too uncertain to advise a new training."""
 _MAX_REVIEWS = 20_000
-"""The largest number of new reviews whose ratings are predicted to measure the error."""
+"""The largest number of new reviews whose ratings are predicted to measure the error of predicted ratings."""
 _MAX_REVIEWERS = 300
 """The largest number of reviewers whose top lists are compared with their new reviews to measure recall."""
 _K = 10

@@ -51,14 +51,15 @@ class Incoming:
     the same movie by the same reviewer."""
     are_purchases: NDArray[np.bool_]
     """bool [num_reviews], True if a review is a purchase. A purchase replaces a review of the same movie by
-    the same reviewer only if the review has a lower rating level."""
+    the same reviewer only if the rating level of that review is lower than the rating level of the
+    purchase."""
     num_unknown_reviews: int
     """The number of reviews that were left out because the index does not hold the reviewed movie."""
     num_unknown_movies: int
     """The number of reviewed movies that the index does not hold."""
     num_outweighed: int = 0
-    """The number of clicks and purchases that were left out because the index holds a stronger review by the
-    same reviewer of the same movie."""
+    """The number of clicks and purchases that were left out because a review in the index, by the same
+    reviewer of the same movie, outweighs them."""
 
     @classmethod
     def nothing(cls) -> Incoming:
@@ -138,10 +139,11 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Drops each click and purchase if the index holds a stronger review by that reviewer of that movie.
+    """Drops clicks and purchases if the index holds a review by the same reviewer that outweighs them.
 
-    Every review is stronger than a click of the same movie. A review is stronger than a purchase of the same
-    movie if the rating level of the review is at least as high.
+    A review in the index outweighs every click by the same reviewer on the same movie. A review in the index
+    outweighs a purchase of the same movie if the rating level of the review is at least as high as the rating
+    level of the purchase.
     """
     rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
     implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))

@@ -15,7 +15,7 @@ class NewReviews(NamedTuple):
     """Holds new reviews in any order; for each pair of reviewer and movie there is at most one review."""
 
     reviewer_rows: Rows
-    """int64 [num_new], the row after the merge of each new review's reviewer."""
+    """int64 [num_new], for each new review, the row that the review's reviewer has after the merge."""
     movie_rows: Rows
     """int64 [num_new], the row of each new review's movie."""
     level_rows: NDArray[np.int8]
@@ -52,8 +52,8 @@ def merge_reviews(
     Args:
         histories: the reviewers' histories before the merge.
         times: the time of each review in `histories`, in unix seconds, int [num_reviews].
-        old_rows: the row after the merge of each reviewer of `histories`, ascending, int64
-            [num_old_reviewers].
+        old_rows: for each reviewer of `histories`, the row that the reviewer has after the merge; ascending,
+            int64 [num_old_reviewers].
         num_reviewers: the number of reviewers after the merge.
         new: the new reviews.
     """
@@ -107,7 +107,8 @@ def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np
 
     The arguments are the reviewer, the movie and the time of each review. The first returned array, bool
     [num_reviews], marks the latest review of each pair. The second returned array, int64 [num_reviews], holds
-    for each review the position of the pair's other review, or -1 if the pair has one review.
+    for each review the position of the other review by the same reviewer of the same movie, or -1 if there is
+    no other review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

@@ -247,10 +247,14 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Renumbers films, so that `firsts[i]` and `members[i]` get the same film number for each i.
+    """Returns new film numbers; for each i, the movies `firsts[i]` and `members[i]` get equal numbers.
 
-    `films`, int64 [num_movies], holds each movie's film number before the renumbering. `firsts` and
-    `members`, int64 [num_pairs], hold movie rows.
+    Movies with equal film numbers are variants of one film, such as a DVD and a Blu-ray. Two movies with
+    equal numbers in `films` also have equal numbers in the result.
+
+    The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The arrays
+    `firsts` and `members`, int64 [num_pairs], hold pairs of movie rows that were variants of one film in the
+    old index: `members` holds each movie, and `firsts` holds the first movie of the same film.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

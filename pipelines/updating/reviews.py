@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""Maps each count in the manifest that an update increases to the number in the update's result by which the
-count increases."""
+"""The counts in the manifest that an update increases. Each key names a count in the manifest; the value
+names the number in the update's result that is added to the count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ def add_reviews(
 
 
 def _write_version(writer: ArtifactWriter, reviews: Sequence[Input], config: Config) -> dict[str, Any]:
-    """Writes a version of the index that includes the new reviews, and returns the update's numbers."""
+    """Writes a version of the index with the new reviews; returns the counts and metrics of the update."""
     artifact = Artifact.open(writer.directory)
     before = OpenedIndex(artifact)
     before.verify()

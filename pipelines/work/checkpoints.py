@@ -141,9 +141,10 @@ def _load(file: Path) -> NDArray[Any]:
 
 @contextmanager
 def going_on(how: str) -> Iterator[None]:
-    """Adds the note `how` to a KeyboardInterrupt; the note says how to resume the interrupted work.
+    """Adds the text `how`, which says how to resume interrupted work, to a KeyboardInterrupt as a note.
 
-    The command line prints the note, such as "the same command goes on with the search".
+    An example of the text is "the same command goes on with the search". If the user interrupts a command,
+    the command line prints the text.
     """
     try:
         yield

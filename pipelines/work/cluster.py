@@ -101,8 +101,8 @@ class RayWorkers:
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
-        Ray reserves no processor for the new worker; otherwise, calls that wait for the object could hold all
-        processors, and the object could never answer.
+        Ray reserves no processor for the new worker. Otherwise, other calls that wait for a result of the
+        object could hold all processors, and the object's methods could never run.
         """
         import ray
 

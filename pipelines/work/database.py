@@ -118,7 +118,10 @@ def read_sql(name: str) -> str:
 
 
 def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
-    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters; returns a connection with the result."""
+    """Runs the SQL file `pipelines/sql/<name>.sql` with parameters.
+
+    Returns the database connection, whose methods such as `fetchall` return the rows of the result.
+    """
     return database.execute(read_sql(name), parameters or None)
 
 

@@ -22,7 +22,8 @@ class Runner(Protocol):
     """
 
     num_workers: int
-    """The number of calls that run at the same time."""
+    """The number of calls that a caller should prepare at a time; on Ray, the number of calls that run at the
+    same time."""
 
     def share(self, value: Any) -> Any:
         """Returns a reference to `value` that many calls can take as an argument.
@@ -43,29 +44,33 @@ class Runner(Protocol):
         """
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Begins a call of a function; returns a second function, which waits for the result and returns it.
+        """Begins a call of `function`; returns a new function, which waits for the result and returns it.
 
-        `ThisProcess` makes the call when the second function is called, and not earlier. The second function
-        must be called once, and raises the same errors as `run`.
+        The new function must be called once, and raises the same errors as `run`. The runner `ThisProcess`
+        calls `function` only when the new function is called.
         """
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
-        The returned function takes the name of a method and the method's arguments, and begins a call; it
-        returns a function that waits for the call's result, as `begin` does. The object's methods run in the
-        order in which the calls were begun.
+        The object is the result of `make(*arguments)`. The returned function, here named `call`, begins one
+        method call: `call(name, *values)` begins the method `name` of the object with the arguments `values`.
+        The result of `call` is a function that waits for the result of the method and returns the result. The
+        worker runs the method calls in the order in which `call` began them.
         """
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns `checkpoints` for calls to save, or `NOTHING_KEPT` if workers may be on other machines."""
+        """Returns `checkpoints`, or `NOTHING_KEPT` if workers may be on other machines.
+
+        A caller passes the returned checkpoints to calls as an argument; the calls save their state there.
+        """
 
 
 class ThisProcess:
     """Runs calls in this process, one after another.
 
     Args:
-        num_workers: the number of calls that a caller should plan together, although calls run one by one.
+        num_workers: the number of calls that a caller should prepare before it runs these calls one by one.
     """
 
     def __init__(self, num_workers: int = 1) -> None:
@@ -129,8 +134,8 @@ def runner_for(
         on: "ray", or None for this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray in processes of this machine.
-        processes: the number of workers; 0 for one worker on each core. Without Ray, calls run one at a time,
-            and `processes` is the number of calls that callers plan together.
+        processes: the number of workers; 0 for one worker on each core. Without Ray, calls run one at a time;
+            `processes` is then the number of calls that a caller should prepare before it runs these calls.
         threads: the number of threads of NumPy and FAISS in a worker of Ray; None for the number of threads
             in this process.
 

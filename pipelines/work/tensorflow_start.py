@@ -31,9 +31,9 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
         num_reviews: the number of reviews to train on, by which the number of threads is chosen; None for as
             many threads as the machine has processors.
 
-    During the import and the search, stderr is redirected to a temporary file, because no setting silences
-    all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr after an
-    error.
+    During the import and the search for devices, stderr is redirected to a temporary file, because no setting
+    silences all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr
+    after an error.
     """
     if "tensorflow" in sys.modules:
         return
@@ -48,11 +48,12 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
 
 
 def traced(take_step: Callable[..., Any]) -> Any:
-    """Makes a TensorFlow function, for `bound_step`, of a Python function that takes one training step.
+    """Turns a Python function that takes one training step into a TensorFlow function.
 
-    The conversion of Python code by AutoGraph, TensorFlow's default, is switched off, because AutoGraph would
-    halve the speed of a small build. The function `take_step` takes variables, a batch, a learning rate and a
-    seed of two integers, and has no branch that depends on a tensor.
+    The result is the first argument of `bound_step`. TensorFlow's default, the conversion of Python code by
+    AutoGraph, is switched off, because AutoGraph would halve the speed of a small build. The function
+    `take_step` takes variables, a batch, a learning rate and a seed of two integers, and has no branch that
+    depends on a tensor.
     """
     import tensorflow as tf
 
@@ -63,13 +64,14 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, f
     """Returns a function that takes one training step on given variables, for batches of any length.
 
     The returned function takes a batch, a learning rate and a seed. TensorFlow compiles a training step once
-    for all variables of the same data types and shapes, where a number of rows that is None fits any number
-    of rows, so that all networks of a process share the compiled step. A compilation takes about half a
-    second. By default, TensorFlow would compile the training step again for each new batch length.
+    for all variables of the same data types and shapes, so that all networks of a process share the compiled
+    step. If the number of rows in a variable's shape is None, the variable may have any number of rows. A
+    compilation takes about half a second. By default, TensorFlow would compile the training step again for
+    each new batch length.
 
-    The returned function calls the compiled step as a raw operation, because a call of a
-    `tf.types.experimental.ConcreteFunction` checks every variable at every training step, which takes longer
-    than a small training step.
+    The returned function calls the compiled step as a raw operation. A call of a
+    `tf.types.experimental.ConcreteFunction` would check every variable at every training step, which takes
+    longer than a small training step.
 
     Args:
         traced_step: a training step that `traced` returned, which returns one number, the loss.
@@ -96,7 +98,7 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, f
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """Keeps the garbage collector from looking at the objects that a large import makes, now and later."""
+    """Keeps the garbage collector from scanning imported objects during a large import and afterwards."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

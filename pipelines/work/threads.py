@@ -1,8 +1,8 @@
 """Limits the threads of NumPy's and SciPy's matrix products in builds, evaluations and tuning.
 
-Most matrices of a build are small. Threads that share a small product take several times the processor time
-of one thread, because the threads spin while they wait for each other. So matrix products run in one thread,
-and only the factorisation of a large matrix asks for more.
+Matrix products run in one thread, because most matrices in a build are small. Several threads that compute
+the product of small matrices take several times the processor time of one thread, because threads that wait
+for each other keep their processors busy. Only the factorisation of a large matrix uses several threads.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _THREADS_FROM = 2000
-"""The number of rows of a square matrix from which several threads factorise the matrix."""
+"""The least number of rows of a square matrix for which the matrix is factorised by several threads; one
+thread factorises smaller matrices."""
 _allowed: list[int] = []
-"""The number of threads that matrix products had before each call of `one_thread` that has not ended."""
+"""A stack of numbers of threads. Each call of `one_thread` adds the number of threads that matrix products
+had before the call, and removes the number at the call's end."""
 
 
 @contextmanager
@@ -36,7 +38,8 @@ def one_thread() -> Iterator[None]:
 def threads_for(num_rows: int) -> Iterator[None]:
     """Runs matrix products in several threads within a `with` statement, if the matrix has many rows.
 
-    The number of threads is the number that matrix products had before `one_thread` limited them.
+    The number of threads is the number that matrix products had before `one_thread` limited the matrix
+    products.
     """
     from threadpoolctl import threadpool_limits
 
