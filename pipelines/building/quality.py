@@ -37,7 +37,8 @@ _EASE_UP_TO = 3_000
 """The largest number of movies for which the baseline EASE is trained; with more movies, the training takes
 too long."""
 _QUALITY = "quality"
-"""The name of the checkpoint that holds a build's measured metrics, and the findings of `find_on_part`."""
+"""The name of the checkpoint that holds the measured metrics of a build. The checkpoint also holds the number
+of training rounds and the weights that `find_on_part` chose."""
 _MEASURED = "measured"
 """The name of the folder of checkpoints for training the model whose quality is measured."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
@@ -48,9 +49,9 @@ class Quality(NamedTuple):
     """Holds the metrics of a build's model and of two simple models, measured on held-out reviews."""
 
     figures: dict[str, dict[str, float]]
-    """The metrics of each model: "ncf" is the engine's model, "popularity" ranks movies by popularity, and
-    "constant" predicts a constant rating. If the reviews have no ratings, there are no metrics of
-    "constant"."""
+    """The metrics of each model; the keys are the names of the models. The model "ncf" is the engine's model.
+    The model "popularity" ranks movies by popularity. The model "constant" predicts the same rating for every
+    review, and is left out if the reviews have no ratings."""
     calibration: Sequence[dict[str, float]] = ()
     """For each bin of predicted chances of a like, the share of movies that were liked; empty if the reviews
     have no ratings."""

@@ -42,8 +42,8 @@ def resumable_work(
 
     The caller must hold the lock on the index directory. The work directory is kept if the process is killed
     or an unexpected error is raised. After a KeyboardInterrupt or a disk error, a work directory with a
-    checkpoint is kept; a note on the error says how to resume the build. After any other EngineError, the
-    work directory is removed, because the resumed build would fail again.
+    checkpoint is kept; a note on the error says how to resume the build. After an EngineError that is not
+    about the disk, the work directory is removed, because the resumed build would fail again.
 
     Raises:
         ConfigError: the work directory belongs to a build with other files, other settings or another

@@ -1,8 +1,9 @@
 """Estimates the numbers of reviews, reviewers and movies in files from their sizes and first megabytes.
 
 The number of reviews is assumed to be proportional to the size of a file. By Heaps' law, the number of
-distinct reviewers or movies is assumed to grow as a power of the number of reviews. The exponent of the power
-is computed from the numbers of distinct reviewers or movies in a sample and in its first half.
+distinct reviewers or movies is assumed to grow in proportion to `num_reviews ** exponent`. To find the
+exponent of Heaps' law, the distinct reviewers or movies are counted twice: in a sample of the reviews, and in
+the first half of the sample.
 """
 
 from __future__ import annotations
@@ -77,9 +78,9 @@ def survey(
 ) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
-    The estimates are for files `times` as long as the given files, with more reviews of the same kind;
-    `times` is at least 1. If no metadata file is given for a MovieLens ratings file, the movie file in the
-    ratings file's folder is read.
+    The argument `times`, at least 1, is a factor of file size. If `times` is 2, the estimates are for files
+    that are twice as long as the given files, with more reviews of the same kind. If no metadata file is
+    given for a MovieLens ratings file, the movie file in the ratings file's folder is read.
 
     Raises:
         SourceError: a file is missing, cannot be read, or has an unknown format.
@@ -193,7 +194,8 @@ def _count(
 ) -> dict[str, float]:
     """Counts rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
 
-    The counts are scaled to files that are `longer` times as long as the whole files.
+    The argument `longer` is a factor of file size. If `longer` is 2, the counts are scaled to files that are
+    twice as long as the whole files.
     """
     with work_database(config) as database:
         add_functions(database)

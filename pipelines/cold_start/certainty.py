@@ -69,9 +69,13 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    The product of a reviewer's vector, with a 1 at the end, and the returned matrix is a vector, whose length
-    is the standard error of a cold movie's relevance. The standard error is the root mean square of the
-    errors of relevance over movies with reviews, if their vectors are predicted from metadata.
+    To get the standard error for a reviewer, append a 1 to the reviewer's vector, and multiply this vector by
+    the returned matrix. The length of the product is the standard error of a cold movie's relevance to the
+    reviewer.
+
+    The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
+    movies were cold. The error of a movie is the relevance by the trained vector minus the relevance by the
+    predicted vector. The standard error is the root mean square of the errors of the movies in `described`.
 
     Args:
         model: the trained model.
@@ -79,7 +83,8 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
         described: the rows of the movies whose metadata has at least one word, int [num_described].
 
     Returns:
-        float32 [embedding_dim + 1, embedding_dim + 1].
+        A matrix, float32 [embedding_dim + 1, embedding_dim + 1]. The product of a reviewer's vector (with a 1
+        appended) and the matrix is a vector whose length is the standard error.
     """
     errors = model.relevance.movie_vectors[described].astype(np.float64) - mapped.movie_vectors[described]
     sizes, directions = np.linalg.eigh(errors.T @ errors / max(len(described), 1))
@@ -90,9 +95,10 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
     """Finds the number to add to the log scale of cold movies, so that rating chances are calibrated.
 
     A lower log scale makes predicted ratings less certain. The function predicts known ratings of reviewed
-    movies as if the movies were cold, each without the predicted review in the reviewer's history. The
-    function returns the number with which the known ratings have the highest likelihood. The result is 0 if
-    the model predicts no ratings, or if fewer than `_FEWEST_REVIEWS` reviews can be used.
+    movies as if the movies were cold. Before a rating is predicted, the review with this rating is removed
+    from the reviewer's history. The function returns the number with which the known ratings have the highest
+    likelihood. The result is 0 if the model predicts no ratings, or if fewer than `_FEWEST_REVIEWS` reviews
+    can be used.
 
     Args:
         model: the trained model.

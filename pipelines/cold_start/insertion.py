@@ -57,8 +57,9 @@ def insert_into_table(
     """Returns a copy of a neighbour table in which new movies are inserted.
 
     The new movies get the rows `new_rows`, which must be ascending. The argument `edges` holds the pairs of a
-    new movie and an old movie that become neighbours. If `edges` is None, the new movies have no neighbours.
-    Among the neighbours of an old movie, old neighbours come first, and new neighbours follow.
+    new movie and a movie of `table` that become neighbours. If `edges` is None, the new movies have no
+    neighbours. If a movie of `table` gets new movies as neighbours, the new movies come after the neighbours
+    that the movie has in `table`.
     """
     num_old, inserted = table.num_movies, np.asarray(new_rows, dtype=np.int64)
     old_rows = rows_beside(inserted, num_old)

@@ -45,8 +45,9 @@ class ColdStart:
     mapping: ColdMapping
     slopes: dict[str, float]
     """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
-    estimate their weight in the table. Cold movies get no rating neighbours, because a cold movie's vectors
-    in the rating head hold the same information."""
+    estimate their weight in the table. Cold movies get no rating neighbours (movies with correlated ratings).
+    Rating neighbours of a cold movie could only be predicted from metadata, and the rating head's vectors of
+    a cold movie already use the metadata."""
     errors: Floats | None = None
     """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
     result."""
@@ -57,8 +58,8 @@ class Joined(NamedTuple):
 
     model: Model
     start: ColdStart
-    """The learned parameters; biases that the mapping predicts are already lowered by the number that
-    `_doubted` returns."""
+    """The learned parameters for adding further cold movies. The biases that the parameters predict for cold
+    movies are already lowered by `model.doubts.included` (see `ColdDoubts`)."""
 
 
 def take_in_cold_movies(
@@ -133,7 +134,11 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
 
 
 def describe(mapping: ColdMapping, words: csr_array) -> Described:
-    """Computes the TF-IDF weights and the reduced features of movies from the counts of words in metadata."""
+    """Computes TF-IDF weights from word counts of metadata, and reduces the weights to a few features.
+
+    The matrix `words` holds the word counts of each movie's metadata. A truncated singular value
+    decomposition reduces the TF-IDF weights of a movie to features (latent semantic analysis).
+    """
     weighed = mapping.weigh(words)
     return Described(weighed=weighed, features=mapping.features(weighed))
 
@@ -218,9 +223,10 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
         weight: the number of standard errors by which the relevance of a cold movie is lowered.
 
     Returns:
-        The copy of the model, and the smallest number of `weight` standard errors, over all cold movies and a
-        sample of reviewers. The copy lowers a relevance only by what goes beyond the smallest number; the
-        caller must subtract the smallest number from the biases of the cold movies.
+        The copy of the model, and the smallest reduction: the smallest value of `weight` standard errors for
+        any reviewer in a sample of reviewers. The caller must subtract the smallest reduction from the biases
+        of the cold movies. In the copy of the model, the relevance of cold movies is therefore lowered only
+        by `weight` standard errors minus the smallest reduction.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)
@@ -232,11 +238,13 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 
 
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
-    """Estimates the difference between the true and the predicted biases of movies from review counts.
+    """Estimates how much lower the bias of a movie is than metadata predicts, if the movie has few reviews.
 
-    A movie with few reviews has a lower bias than metadata predicts. For known movies, the difference between
-    the bias and the predicted bias, in `mapped`, is fitted as a linear function of `log(1 + number of
-    reviews)`. The function returns the fitted differences for the numbers in `num_reviews`, float64 [num].
+    For each known movie, `mapped` holds the bias that is predicted from metadata. The difference between the
+    true bias and the predicted bias of a known movie is fitted as a linear function of `log(1 + number of
+    reviews)`. The function returns, for each review count in `num_reviews`, the estimated true bias minus the
+    predicted bias, float64 [num]. If too few movies are known, or all known movies have equally many reviews,
+    the result is 0 for every review count.
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped
@@ -251,8 +259,9 @@ def write_cold(
 ) -> None:
     """Writes to an index which movies are cold, and the parameters that predict vectors of cold movies.
 
-    Arrays of the index hold the mapping from words to vectors. The section `cold` of the manifest holds
-    `ColdStart.slopes`, and the number that `_doubted` returned.
+    Arrays of the index hold the mapping from words to vectors. The section `cold` of the manifest holds the
+    number of cold movies, the slopes of `ColdStart.slopes`, and the number by which the predicted biases of
+    cold movies are already lowered.
     """
     is_cold = np.zeros(model.num_movies, dtype=bool)
     is_cold[cold_rows] = True
@@ -265,11 +274,13 @@ def write_cold(
 
 
 def read_cold(artifact: Artifact, model: Model) -> ColdStart:
-    """Reads from an index the parameters of cold movies that `write_cold` wrote.
+    """Reads from an index the parameters that predict the vectors and neighbours of cold movies.
+
+    The function `write_cold` wrote the parameters.
 
     Raises:
-        ArtifactError: the index holds no parameters, because metadata described too few movies; or the
-            parameters do not fit the model.
+        ArtifactError: the index holds no parameters for cold movies, because metadata described too few
+            movies; or the stored parameters do not fit the model.
     """
     if COLD_SECTION not in artifact.manifest:
         raise ArtifactError(

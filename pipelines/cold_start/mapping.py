@@ -102,7 +102,7 @@ class MovieVectors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdMapping:
-    """Maps the words of movies' metadata to movie vectors; the parameters are arrays of an index.
+    """Predicts movie vectors from words of metadata; an index stores each field of the mapping as an array.
 
     The words of a movie's metadata are first weighted by rarity (TF-IDF). A truncated singular value
     decomposition then reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge

@@ -71,8 +71,8 @@ class Edges(NamedTuple):
     sources: Rows
     """int64 [num_edges], the rows of the known movies that get a cold movie as a neighbour."""
     new_places: Rows
-    """int64 [num_edges], for each known movie in `sources`, the position among the cold movies of the cold
-    movie that becomes its neighbour."""
+    """int64 [num_edges], the cold movie that becomes a neighbour of each known movie in `sources`. A cold
+    movie is given as a position in the list of all cold movies."""
     weights: Floats
     """float32 [num_edges], the weight of each new neighbour of the known movies in `sources`."""
     outgoing: NeighbourTable
@@ -139,14 +139,15 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
-    The weight of a known movie m as a neighbour of a cold movie c is estimated as `sum over k of share(c, k)
-    * weight(k, m) + slope * similarity(c, m)`. The sum of this formula runs over the known movies k whose
-    metadata is most similar to the metadata of c. The number `weight(k, m)` is the weight of movie m as a
-    neighbour of movie k in `table`. The number `similarity(c, m)` is the metadata similarity of the movies c
-    and m, or 0 if the metadata of m is not among the most similar. The number `share(c, k)` grows with the
-    metadata similarity of the movies c and k, and sums to 1 over all k. Each cold movie gets at most
-    `num_neighbours` known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known
-    movies.
+    Let c be a cold movie, m a known movie, and k any of the known movies whose metadata is most similar to
+    the metadata of c. The number `weight(k, m)` is the weight of the movie m as a neighbour of the movie k in
+    `table`. The number `share(c, k)` grows with the metadata similarity of the movies c and k, and sums to 1
+    over all k. The number `similarity(c, m)` is the metadata similarity of the movies c and m, or 0 if the
+    metadata of m is not among the most similar.
+
+    With these numbers and the argument `slope`, the weight of m as a neighbour of c is estimated as `sum over
+    k of share(c, k) * weight(k, m) + slope * similarity(c, m)`. Each cold movie gets at most `num_neighbours`
+    known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known movies.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)

@@ -17,12 +17,13 @@ _REVIEWERS = 1_000
 _K = 10
 """The number of movies in each of the compared top lists."""
 _MOVERS = 10
-"""The largest number of movies that rose, and also of movies that fell, which a comparison names."""
+"""The largest number of movies that a comparison names for each kind of change: more popular, less popular,
+in more top lists, and in fewer top lists."""
 _SEED = 42
 
 
 class Pairs(NamedTuple):
-    """Holds the rows, in each of two tables of ids, of the ids that are in both tables."""
+    """Holds two rows for each id that occurs in both of two tables: the id's row in each table."""
 
     old: Rows
     """The rows in the old table of the ids that are in both tables, int64 [num], ascending."""
@@ -78,9 +79,10 @@ def compare_lists(
 def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, list[dict[str, Any]]]:
     """Finds the movies that became more or less popular, largest change of popularity first.
 
-    A movie's popularity is its share of the popularity of all movies. A movie is returned only if its rank
-    rose with its popularity, or fell with its popularity. A movie that an index does not hold has the
-    popularity 0 and the last rank.
+    The popularity of a movie is the number of the movie's reviews, in which old reviews may count less. The
+    compared number is a share: the movie's popularity in an index, divided by the sum of the popularities of
+    all movies in the index. A movie is returned only if its rank rose with its popularity, or fell with its
+    popularity. A movie that an index does not hold has the popularity 0 and the last rank.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
@@ -111,8 +113,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
     """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    The function returns two arrays: the number of each movie of the old index, and of each movie of the new
-    index.
+    The function returns two arrays of assigned numbers. In the first array, the entry i is the number of the
+    movie in row i of the old index. In the second array, the entry i is the number of the movie in row i of
+    the new index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new
@@ -130,7 +133,11 @@ def _names_of(old: Engine, new: Engine, movies: Pairs) -> Callable[[int], dict[s
 
 
 def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.int64]:
-    """Makes top lists of movie numbers from `numbers`, int64 [num_reviewers, _K], padded with -1."""
+    """Makes a top list for each given reviewer: the numbers of the listed movies, int64 [num_reviewers, _K].
+
+    A list of fewer than _K movies is padded with -1. In the argument `numbers`, the entry i is the number
+    that `_common_numbers` assigned to the movie in row i.
+    """
     lists = np.full((len(reviewer_rows), _K), -1, dtype=np.int64)
     if len(reviewer_rows):
         columns = engine.list_columns(reviewer_rows, _K)

@@ -41,9 +41,10 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
             texts are not to be compared.
 
     Returns:
-        An array of numbers by film and, if a review has a text, an array of numbers by text; both are int64
-        [num_reviews]. Numbers by film are equal for reviews of one film by one reviewer. Numbers by text are
-        equal for reviews by one reviewer with equal text, time and rating.
+        One or two arrays with a number for each review, int64 [num_reviews]. In the first array, two reviews
+        have equal numbers if the same reviewer reviewed the same film. In the second array, two reviews have
+        equal numbers if the same reviewer wrote both reviews with equal text, time and rating. The second
+        array is left out if `texts` is None, or if no review has a text.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():

@@ -238,8 +238,9 @@ def like_count_of(
 ) -> float | None:
     """Returns the least count, such as a number of plays, that is a like; None if the data has no counts.
 
-    The returned count is the setting `rating.like_rating`. Without this setting, the returned count is the
-    smallest count such that at most half of all reviews have at least this count.
+    If the setting `rating.like_rating` has a value, the function returns this value. If the setting
+    `rating.like_rating` is None, the function returns the smallest count that at most half of all reviews
+    reach.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:

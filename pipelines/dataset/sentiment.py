@@ -134,9 +134,9 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
     """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
     If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the reviews
-    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment are all
-    converted to the stars at the middle of their ranks. The arrays `sentiment` and `stars` and the returned
-    array hold one number for each review.
+    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment occupy
+    several successive ranks, and all get the stars that belong to the middle one of these ranks. The arrays
+    `sentiment` and `stars` and the returned array hold one number for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]

@@ -57,11 +57,16 @@ def follows_time(reviews: Reviews, config: Config) -> bool:
 def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     """Tells whether held-out reviews look like a random sample of each reviewer's reviews.
 
-    The function counts the held-out reviews that are older than the newest training review of the same
-    reviewer. In a random sample, a held-out review of a reviewer with n training reviews is older than the
-    reviewer's newest training review with the probability `n / (n + 1)`. The function returns True if the
-    number of such held-out reviews is more than half of the number that is expected in a random sample.
-    Held-out reviews with the same time as the newest training review of the same reviewer are ignored.
+    If the last reviews of each reviewer are held out, no held-out review is older than a training review of
+    the same reviewer. In a random sample, many held-out reviews are older than the reviewer's newest training
+    review. The function counts the held-out reviews that are older than the newest training review of the
+    same reviewer. The function returns True if the counted held-out reviews are more than half as many as in
+    a random sample.
+
+    The number in a random sample is estimated as a sum of probabilities. For a reviewer with n training
+    reviews, a random held-out review is older than the newest training review with the probability `n / (n +
+    1)`. Held-out reviews with the same time as the reviewer's newest training review are left out of both
+    numbers.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)

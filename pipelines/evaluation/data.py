@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 GIVEN = "given"
-"""The name that stands for a protocol when the user's own files divide the reviews: pairs of a training file
-and a test file."""
+"""The value of `EvaluationData.protocol` if no protocol divides the reviews, because the user gave pairs of a
+training file and a test file."""
 
 
 class EvaluationData(NamedTuple):
@@ -53,8 +53,9 @@ class EvaluationData(NamedTuple):
     """The folds, each with training and test reviews; the rows of reviewers and movies are the same in all
     folds."""
     accountings: list[Accounting]
-    """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
-    file of `pairs`."""
+    """The counts of kept and dropped rows of the review files. If a protocol divides the reviews, one entry
+    counts the rows of all review files. If the user gave training files and test files, there is one entry
+    for each file."""
     traits: Traits
     """The metadata from which similar movies are found, including all links between movies."""
     candidates: GivenCandidates | None
@@ -64,7 +65,7 @@ class EvaluationData(NamedTuple):
 
 
 class _File(NamedTuple):
-    """Holds the reviews of one file of `pairs`, and the metadata of the reviewed movies.
+    """Holds the reviews of one training file or one test file, and the metadata of the reviewed movies.
 
     The row of a reviewer is a position in `reviewer_ids`, and the row of a movie is a position in
     `movie_ids`.
@@ -142,8 +143,9 @@ def read_pairs(
 
     Reviewers and movies with few reviews are kept. A test review is kept even if the reviewer or the movie of
     the review has no training reviews. A test review is dropped if the reviewer has a training review of the
-    same movie. Any other test review with a copy among the training reviews, such as a review of another
-    variant of the film, moves to the training reviews. The metadata of movies without reviews is ignored.
+    same movie. A test review moves to the training reviews if a training review by the same reviewer is a
+    copy, such as a review of another variant (DVD, Blu-ray) of the film. The metadata of movies without
+    reviews is ignored.
 
     Args:
         pairs: a training file and a test file for each fold.
@@ -240,7 +242,8 @@ def _fold(
 ) -> Fold:
     """Makes a fold from a training file and a test file.
 
-    The function `_renumbered` must have renumbered both files, so that equal row numbers stand for equal ids.
+    The function `_renumbered` must have renumbered the training file and the test file, so that equal rows
+    stand for equal ids in both files.
     """
 
     def both(field: str) -> NDArray[Any]:

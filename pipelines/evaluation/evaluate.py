@@ -70,7 +70,8 @@ def evaluate(
     are chosen in the same way as test reviews. If the test reviews are a random sample of each reviewer's
     reviews, the validation reviews are drawn at random; otherwise, the validation reviews are the last
     training reviews of each reviewer. The protocols "random" and "folds" draw a random sample of test
-    reviews. If `pairs` are given, the review times show whether the test reviews are a random sample.
+    reviews. If `pairs` are given, `is_drawn_anywhere` compares the times of training reviews and test reviews
+    to find out whether the test reviews are a random sample.
 
     Args:
         reviews: the review files or tables, as in `build_index`, whose reviews the protocol divides; empty if

@@ -1,4 +1,4 @@
-"""Reads a file of candidates: movies that models rank for each reviewer together with the held-out movies."""
+"""Reads a file of candidates: the movies that models rank for each reviewer, besides the held-out movies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Strings = NDArray[np.str_]
 
 
 class GivenCandidates(NamedTuple):
-    """Holds the candidate movies that models rank for each reviewer together with the held-out movies."""
+    """Holds each reviewer's candidate movies; models rank the candidate movies and the held-out movies."""
 
     keys: Rows
     """The pairs of a reviewer and a candidate movie, each as one number `reviewer_row * num_movies +

@@ -58,8 +58,8 @@ def make_folds(
 def fold_of(reviews: Reviews, held_out: NDArray[np.bool_], groups: Sequence[NDArray[np.int64]]) -> Fold:
     """Makes a fold from reviews; the mask `held_out` marks the reviews that become test reviews.
 
-    A held-out review moves to training if a training review is a copy, which has the same number in an array
-    of `groups`.
+    A held-out review moves to training if a training review is a copy. Two reviews are copies if an array of
+    `groups` holds the same number for both reviews.
 
     Raises:
         DataError: no training reviews or no test reviews are left.

@@ -22,11 +22,12 @@ class Evaluation:
     like_rating: float
     """The lowest rating, in stars, with which a held-out movie counts as relevant."""
     rows: Sequence[dict[str, Any]]
-    """The counts of kept and dropped rows of the review files: one entry for all files, or one entry for each
-    file of given pairs."""
+    """The counts of kept and dropped rows of the review files. If a protocol divides the reviews, one entry
+    counts the rows of all review files. If the user gave training files and test files, there is one entry
+    for each file."""
     splits: Sequence[dict[str, int]]
-    """For each fold, the number of training reviews, the number of test reviews, and the number of copied
-    reviews that moved to training."""
+    """For each fold, the number of training reviews, the number of test reviews, and the number of reviews
+    that left the test set because a training review is a copy."""
     results: comparison.Results
     """The metrics of each model on each fold; the keys are the names of the models."""
     seconds: dict[str, Sequence[float]]

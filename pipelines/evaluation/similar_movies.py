@@ -22,8 +22,9 @@ from pipelines.similar.likeness import Weights, similar_table
 from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
-"""The right answers to questions, int64 [num_pairs, 2]. A question is a request for a list of similar movies.
-Each pair holds the number of a question, and the row of a movie that should be in the list."""
+"""The movies that lists of similar movies should contain, int64 [num_pairs, 2]. The first column holds the
+number of a question, which is a request for a list of similar movies. The second column holds the row of a
+movie that the requested list should contain."""
 
 K = 10
 """The number of movies in each measured list of similar movies."""
@@ -79,7 +80,7 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
     Links from which the engine learned to find similar movies do not count as right answers. The entry
     "held_out" measures a list for the last movie in each reviewer's training reviews; the right answers are
     the movies of the reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all
-    right answers)`. If an entry has more than MAX_QUESTIONS lists, a random sample of the lists is measured.
+    right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -107,11 +108,10 @@ class Looks(NamedTuple):
     """Holds how alike the movies in lists of similar movies are by metadata."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """Three numbers for each group of movies in REVIEW_GROUPS. The first number counts the movies whose lists
-    of similar movies are measured. The second number is the mean share of the movies in a list that have no
-    category in common with the movie for which the list is made. The third number, for comparison, is the
-    mean share of all reviewed movies that have no category in common with the movie for which a list is
-    made."""
+    """For each group of movies in REVIEW_GROUPS, the number of measured movies, and two mean shares of movies
+    that have no category in common with a measured movie. The first mean share is taken over the movies in
+    the measured movie's list of similar movies. The second mean share, for comparison, is taken over all
+    reviewed movies."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
     is among the first FIRST movies of the other film's list."""

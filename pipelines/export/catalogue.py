@@ -21,7 +21,9 @@ _BATCH = 10_000
 
 
 def write_catalogue(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes the catalogue database and a card of each movie to an index, from the table `movies`.
+    """Writes the catalogue database and the movie cards to an index, from the database table `movies`.
+
+    A movie card is a JSON object with the fields of a movie, such as title and price, that answers show.
 
     Raises:
         ArtifactError: the catalogue cannot be written.

@@ -49,7 +49,7 @@ class Example(NamedTuple):
 
 
 def read_names(writer: ArtifactWriter) -> Names:
-    """Reads the ids, the movie cards and the variants of films that a build has written so far."""
+    """Reads ids, movie cards and variants of films from the files of a build that is not finished yet."""
 
     def array(name: str) -> NDArray[Any]:
         path = writer.path_for(name + ARRAY_ENDING)

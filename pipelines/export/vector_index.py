@@ -47,8 +47,8 @@ movie."""
 _AUDIT_REVIEWERS = 500
 """The largest number of reviewers whose top lists the audit compares."""
 _TUNING_REVIEWERS = 200
-"""The vector index is tuned with the top lists of at most this number of reviewers; if the data has enough
-reviewers, the audit compares the top lists of other reviewers."""
+"""The largest number of reviewers whose top lists are used to tune the vector index. If the data has enough
+reviewers, the recall of the search is later measured with reviewers who took no part in the tuning."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
 """To find the size of `Search.strongest`, the number of movies is divided by each of these numbers; the
 resulting sizes are tried from the smallest to the largest, until the recall is high enough."""
@@ -164,11 +164,16 @@ def _build_vector_index(
 def _find_strongest(
     model: Model, reviewer_rows: Rows, num_candidates: int, config: Config
 ) -> tuple[StrongestIndex | None, float]:
-    """Finds the smallest of several sets of movies in which a search for all reviewers has enough recall.
+    """Chooses the smallest set of movies that is enough to make good top lists of all reviewers.
+
+    The function tries several sets of movies that score high for many reviewers, the smallest set first. A
+    set is enough if the two-stage search, with a vector index of the set, reaches the recall
+    `_tuning_target(config)`.
 
     Returns:
-        An exact vector index of the found movies, or None if more than a quarter of all movies would be
-        needed; and the recall of the search with the last tried set of movies.
+        An exact vector index of the chosen movies, and the recall of the search with this vector index. If
+        even a quarter of all movies is not enough, the vector index is None, and the recall is the recall
+        with a quarter of all movies.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries

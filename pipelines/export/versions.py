@@ -33,8 +33,9 @@ def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
     """Adds to the new version every file of the previous version that the new version does not have.
 
-    Both versions share an added file on disk, so writing to an added file would change both versions. Callers
-    must write all changed files before calling `take_over_files`, or name the changed files in `leave_out`.
+    The previous version and the new version of the index share each added file on disk, so writing to an
+    added file would change both versions. Callers must write all changed files before calling
+    `take_over_files`, or name the changed files in `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:

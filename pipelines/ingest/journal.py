@@ -68,9 +68,10 @@ def read_journal(
         journal: the journal of feedback.
         folder: the folder in which the file of reviews is created.
         before: a build that already holds the beginning of the journal; reading starts where the build
-            stopped, and movies that are hidden in the build stay hidden. None to read the whole journal.
+            stopped, and movies that are hidden in the build stay hidden. If `before` is None, the whole
+            journal is read.
         scale: the rating scale of the index; reviews with ratings outside the rating scale are counted and
-            not written. None to accept all ratings.
+            not written. If `scale` is None, reviews with all ratings are written.
 
     Raises:
         ArtifactError: the journal cannot be read.
@@ -126,13 +127,19 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes the hidden movies of the first journal to the files of a build."""
+    """Writes to a build which movies reviewers have hidden, according to the journal of `parts[0]`.
+
+    The journal in the index directory, if there is one, is the first of the journals (see `own_first`).
+    """
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
         path.write_text(parts[0].hidden.to_json(), encoding="utf-8")
 
 
 def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes the position up to which the first journal was read to the manifest of a build."""
+    """Writes to the manifest of a build up to which position the journal of `parts[0]` was read.
+
+    The journal in the index directory, if there is one, is the first of the journals (see `own_first`).
+    """
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

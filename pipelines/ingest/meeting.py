@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _LEAST_SHARE = 0.05
-"""If metadata describes less than this share of the reviewed movies, the movie ids in metadata and in reviews
-count as different."""
+"""If metadata describes less than this share (0 to 1) of the reviewed movies, `warn_if_ids_differ` logs a
+warning."""
 
 _log = logging.getLogger(__name__)
 

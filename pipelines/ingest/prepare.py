@@ -30,8 +30,8 @@ def prepare(
     column `links`. The rejected rows are written to the Parquet file `rejected`, if this path is given.
     Returns the counts of kept and dropped rows.
 
-    If `on` is "ray", workers of Ray read several files at the same time; the table is the same as without
-    Ray. The workers run on the Ray cluster at `address`, or on this machine if `address` is None.
+    If `on` is "ray", workers of Ray read several files at the same time; the table in `output` is the same as
+    without Ray. The workers run on the Ray cluster at `address`, or on this machine if `address` is None.
 
     Raises:
         EngineError: `ingest` fails; or the table cannot be written. An older file at `output` stays unchanged

@@ -66,11 +66,10 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. Ratings look like counts if no rating is negative, the mean rating is at least 1.25 times the
-    median rating, and very high ratings are common. A rating is very high if the rating is above four times
-    the median rating. Very high ratings are common if more than 2% of the rows have a very high rating, and
-    at least seven different ratings are very high. The highest rating must also be at least 1.5 times the
-    lowest very high rating. Ratings of 0 are ignored, because a rating of 0 may stand for a movie that was
-    not rated.
+    median rating, and two more conditions are true. First, more than 2% of the rows, with at least seven
+    different ratings, must have a rating above four times the median rating. Second, the highest rating must
+    be at least 1.5 times the lowest of the ratings that are above four times the median rating. Ratings of 0
+    are ignored, because a rating of 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -129,10 +128,11 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. A rating is outside the scale if a wide gap separates the rating from the other ratings, and
-    the rating is either rare, or a code (such as 99) for a missing rating. A gap between ratings is wide if
-    the gap is wider than the whole range of the other ratings. A rare low rating may be honest, so a low
-    rating counts as outside the scale only if the rating is negative. The rating -1 counts as a code for a
-    missing rating if all other ratings are at least 0.1.
+    the rating is either rare, or a code (such as 99) for a missing rating. A gap below high ratings is wide
+    if the gap is wider than the whole range of the ratings below the gap. A gap above low ratings is wide if
+    the gap is wider than the whole range of the ratings above the gap. A rare low rating may be honest, so a
+    low rating counts as outside the scale only if the rating is negative. The rating -1 counts as a code for
+    a missing rating if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -155,10 +155,13 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
 
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
-    """Counts the rare ratings in `values`, the ascending distinct ratings, that are far above all others.
+    """Counts the distinct ratings that are above a wide gap, if rows with such high ratings are rare.
 
-    The ratings above a gap are rare if at most the share `most_odd` of all rows has such a rating, or if one
-    row among more than _FEW_RATINGS rows has such a rating.
+    The argument `values` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
+    each rating. A gap between two successive ratings is wide if the gap is wider than the range of all
+    ratings below the gap. Rows with ratings above a gap are rare if they are at most the share `most_odd` of
+    all rows. A single row with a rating above a gap is also rare if there are more than _FEW_RATINGS rows in
+    all. At least _FEWEST_LEVELS distinct ratings must be below the gap.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

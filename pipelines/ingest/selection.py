@@ -40,12 +40,13 @@ def select_reviews(
 
     Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
-    First, the settings `since`, `until` and `verified_only` drop single reviews. The range of days comes
-    first, so that a review outside the range never replaces an earlier review inside the range. Second, if a
-    reviewer has several reviews of a movie, all but the latest review are dropped. Third, the SQL condition
-    of the setting `where` drops reviews; the SQL condition may use counts and averages over the remaining
-    reviews. Last, the k-core filter drops reviewers and movies with too few reviews, so that every kept
-    reviewer and every kept movie has enough reviews.
+    First, the settings `since`, `until` and `verified_only` drop single reviews. Reviews outside the range of
+    days (`since` to `until`) are dropped before duplicate reviews are dropped. Otherwise a later review
+    outside the range of days would replace an earlier review inside the range. Second, if a reviewer has
+    several reviews of a movie, all but the latest review are dropped. Third, the SQL condition of the setting
+    `where` drops reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the
+    k-core filter drops reviewers and movies with too few reviews, so that every kept reviewer and every kept
+    movie has enough reviews.
 
     Raises:
         DataError: no review is kept; or a single reviewer or movie is kept, and `few` is false.

@@ -1,4 +1,7 @@
-"""Reads review times whose format is recognised from all times in the file, and counts unusable times."""
+"""Reads the review times in files, after recognising the format of the times, and counts unusable times.
+
+All times of a file together show which format the times have.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Reads Delta and Iceberg tables with the packages deltalake and pyiceberg, and writes rows to Parquet files.
 
-A Delta or Iceberg table is a folder of data files, and of notes that say which data files and rows are valid.
-Reading the data files without the notes would bring deleted rows back.
+A Delta or Iceberg table is a folder of data files, and of notes (other files) that say which data files and
+rows are valid. A program that reads all rows of the data files, and ignores which rows are valid, would also
+read rows that were deleted from the table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Lists and copies files of remote storage, such as s3://bucket/reviews, through fsspec.
 
-A remote file is read twice. First, the beginning and the end of the remote file are read, to recognise the
-format and the columns. Later, the whole remote file is copied to the disk, read and removed, one file after
-another.
+A remote file is read twice. The first time, only the beginning and the end of the remote file are read, to
+recognise the format and the columns. The second time, the whole remote file is copied to the disk and read,
+and the copy is removed. Remote files are copied one after another.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _SECRETS = re.compile(r"(?<=://)[^/]*@")
 
 
 class Address(PosixPath):
-    """Names a remote file in messages and in the account of read rows; the name is no path on this disk.
+    """Names a remote file in messages and in the counts of read rows; the name is no path on this disk.
 
-    An `Address` leaves out the password and the query of the remote address, because the account of read rows
-    is stored in the index.
+    An `Address` leaves out the password and the query of the remote address. The index stores the names of
+    the review files that were read, and a password must not be stored in the index.
 
     Example:
         >>> str(Address("s3://bucket/log.csv")), str(Address("https://me:pass@host/log.csv?key=secret"))
@@ -178,8 +178,8 @@ def fetched(remote: RemoteFile, folder: Path) -> Iterator[Path]:
 def fetch_outline(remote: RemoteFile, folder: Path, head: int = 0) -> Path:
     """Makes an outline of a remote file: a file of equal size with just the beginning and the end copied.
 
-    The outline is enough to recognise the format of the remote file, and the columns of a Parquet file. At
-    least `head` bytes are copied from the beginning of the remote file.
+    The copied beginning and end are enough to recognise the format of the remote file, and the columns of a
+    Parquet file. At least `head` bytes are copied from the beginning of the remote file.
 
     Raises:
         SourceError: the remote file has changed or disappeared since files were listed, or cannot be read.
@@ -211,7 +211,7 @@ def fetch_outline(remote: RemoteFile, folder: Path, head: int = 0) -> Path:
 
 
 def empty(outline: Path) -> None:
-    """Replaces the bytes of an outline by a hole of equal size, so that the outline takes no disk space."""
+    """Empties a file that `fetch_outline` made; the file keeps its size, but takes no disk space."""
     size = outline.stat().st_size
     os.truncate(outline, 0)
     os.truncate(outline, size)

@@ -33,8 +33,8 @@ class Given(NamedTuple):
     path: Path
     """The path or address by which the user named the source, for messages."""
     file: Path
-    """The file to read: the file at `path`, a copy of a source that can be read only once, or the outline of
-    a remote file."""
+    """The file to read: the file at `path`, the copy of a source that can be read only once, or the Parquet
+    file to which a table was written. For a remote file, `file` is the remote address."""
     partition: Partition = ()
     """The columns whose values come from names of folders, such as `date=2024-01`; the value of such a column
     is the same in all rows of the file."""

@@ -32,11 +32,9 @@ class RankingResult:
     Attributes:
         reviewer_rows: rows of the ranked reviewers, who have a held-out like, ascending, int64 [n].
         figures: the values of each metric for the ranked reviewers, float64 [n], by the metric's name, such
-        as
-            "ndcg@10".
+            as "ndcg@10".
         top: the movie rows of each ranked reviewer's longest top list, best movie first, int32 [n, k]; -1
-        where
-            a reviewer has fewer than k unseen movies.
+            where a reviewer has fewer than k unseen movies.
     """
 
     reviewer_rows: Rows
@@ -70,12 +68,13 @@ def rank_held_out(
     A movie is unseen if the reviewer has no training review of the movie. Movies of equal score are ordered
     by movie row. A held-out like of a movie without training reviews counts too, although most models rank
     such a movie badly. A held-out like is ignored if the reviewer also has a training review of the same
-    movie. A reviewer whose held-out likes are all ignored is not ranked.
+    movie. If a reviewer has a training review of the movie of every held-out like, no movies are ranked for
+    the reviewer.
 
     Args:
         score: a function that returns the scores of all movies for a batch of reviewer rows.
         train: the training reviews; a reviewer's list leaves out the movies of the reviewer's training
-        reviews.
+            reviews.
         liked: the held-out likes.
         k: lengths of the top lists for which metrics are computed.
         batch: the largest number of reviewers that are scored in one batch; in a large catalogue, fewer

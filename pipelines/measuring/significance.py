@@ -24,8 +24,8 @@ def bootstrap_interval(
 
     Args:
         sums: one value per reviewer, float [num_reviewers]: a metric, or a sum over the reviewer's reviews.
-        weights: the number of reviews that each value of `sums` adds up, float [num_reviewers]; by default 1
-            for every value, so that the ratio is the mean over reviewers.
+        weights: the number of reviews that each value of `sums` adds up, float [num_reviewers]. If `weights`
+            is None, every weight is 1, and the interval is an interval of the mean of `sums`.
         seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])

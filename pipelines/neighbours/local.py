@@ -26,7 +26,8 @@ _MOST_INPUTS = 200
 _NUM_COMPONENTS = 256
 """The number of components of the matrix of reviews that the low-pass filter keeps."""
 _FILTER_WEIGHT = 0.3
-"""The factor by which the low-pass filter is multiplied before the filter is added to the local model."""
+"""In `local_neighbours`, this factor times the low-pass filter is added to the local linear model. The
+low-pass filter and the local linear model are matrices with a weight for each pair of movies."""
 _ROWS_AT_ONCE = 512
 """The number of movies in a batch whose neighbours are chosen together; larger batches would take more
 memory."""
@@ -45,22 +46,31 @@ def local_neighbours(
     num_neighbours: int,
     seed: int = 0,
 ) -> list[NeighbourTable]:
-    """Builds neighbour tables from local linear models and a low-pass filter: `model + 0.3 * filter`.
+    """Builds a neighbour table for each L2 penalty, from the matrix `local_model + 0.3 * low_pass_filter`.
 
-    The local model predicts whether a reviewer reviewed a movie from the reviewer's reviews of other movies.
-    Only the movies that share the most reviewers with the predicted movie are used for the prediction. The
-    local model has the least penalised squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on
-    squared weights). The low-pass filter is `V V'`, where the columns of V are the strongest components of
-    the matrix of reviews (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). Before
-    the components are computed, each row and each column of the matrix of reviews is divided by the square
-    root of the row's or the column's sum. The low-pass filter also relates movies that share no reviewer.
+    The matrix holds a weight for each pair of movies; the movies with the largest weights become neighbours.
+
+    The local linear model uses a reviewer's reviews of other movies to predict whether the reviewer reviewed
+    a movie. The local linear model is called local, because only the movies that share the most reviewers
+    with the predicted movie are used for the prediction. The local linear model has the least penalised
+    squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on squared weights).
+
+    The low-pass filter is a matrix with a weight for each pair of movies, which also relates movies that
+    share no reviewer. The low-pass filter keeps only the strongest components of the matrix of reviews (Shen
+    et al. 2021, "How powerful is graph convolution for recommendation?"). The low-pass filter is computed
+    from the product `V V'`, where the columns of V are the strongest components. Row i of the product is
+    divided, and column i is multiplied, by the square root of the sum of the weights of movie i's reviews.
+    Before the components are computed, each row and each column of the matrix of reviews is divided by the
+    square root of the row's or the column's sum.
 
     Args:
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
-        penalties: the L2 penalty, on the squares of the weights, of the local model of each table.
+        penalties: the L2 penalties. For each L2 penalty, one local linear model is fitted, and one neighbour
+            table is returned. The L2 penalty is the factor of the model's squared weights in the error.
         num_neighbours: how many neighbours each movie keeps.
-        seed: seed of the random start of the search for components.
+        seed: seed of the randomised singular value decomposition that computes the components of the low-pass
+            filter.
     """
     from scipy.sparse import vstack
 
@@ -80,9 +90,12 @@ def local_neighbours(
 
 
 def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_array]:
-    """Returns the local model with each L2 penalty as a sparse matrix, [num_movies, num_movies].
+    """Fits a local linear model with each L2 penalty; returns sparse matrices, [num_movies, num_movies].
 
-    The entry [i, j] is the weight of a review of movie i in the prediction of a review of movie j.
+    A local linear model predicts reviews of a movie from reviews of the few most related movies.
+
+    In each matrix, the entry [i, j] is the weight of a review of movie i in the prediction of a review of
+    movie j.
     """
     from scipy.sparse import csr_array
 
@@ -108,7 +121,11 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
 
 
 def _filter(signals: csr_array, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Returns two matrices, [num_movies, num_components], whose product is the low-pass filter."""
+    """Computes the low-pass filter of `local_neighbours` as two matrices, [num_movies, num_components].
+
+    The product of the first matrix and the transposed second matrix is the low-pass filter: a matrix with a
+    weight for each pair of movies, made from the strongest components of the matrix of reviews.
+    """
     from scipy.sparse import diags_array
     from sklearn.utils.extmath import randomized_svd
 

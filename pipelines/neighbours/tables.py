@@ -28,7 +28,8 @@ FEW_L2_FACTORS = (1.0, 2.0)
 """The multiples of the configured L2 penalty that are tried for large catalogues; few multiples are tried,
 because the time of the linear model grows with the cube of the number of movies."""
 LOCAL_L2_FACTORS = (0.5, 1.0)
-"""The multiples of the configured L2 penalty that are tried for the local model."""
+"""The multiples of the configured L2 penalty that are tried for the local linear model of `local_neighbours`;
+a catalogue that is too large for the linear model gets local linear models."""
 DAMPINGS = (10.0, 40.0)
 """The dampings that are tried for the method *damped* of `build_neighbours`; a damping is a number that is
 added to the geometric mean of two movies' numbers of reviews."""
@@ -37,8 +38,9 @@ SHRINKAGE = 3.0
 two movies; with fewer common reviewers, the cosine is reduced more, because a cosine from few reviewers is
 uncertain."""
 SUCCESSOR_DAMPING = 20.0
-"""The method *successors* of `build_neighbours` divides by this number plus the geometric mean of two movies'
-numbers of reviews. The larger this number is, the lower are the weights of rarely reviewed movies."""
+"""The method *successors* of `build_neighbours` divides the weight of two movies by this number plus the
+geometric mean of the two movies' numbers of reviews. The larger this number is, the lower are the weights of
+rarely reviewed movies."""
 RATING_SHRINKAGE = 100.0
 """With this number of common reviewers, the correlation of two movies' ratings is halved; with fewer common
 reviewers, the correlation is reduced more, because a correlation from few reviewers is uncertain."""
@@ -120,16 +122,16 @@ def build_neighbours(
     """Builds neighbour tables from reviews: one by co-reviews, one by ratings, and one for each of `kinds`.
 
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
-    0 if few reviewers reviewed both movies. In the method co-reviews, a reviewer of n movies counts as `1 /
+    0 if few reviewers reviewed both movies. In the method *co-reviews*, a reviewer of n movies counts as `1 /
     sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of two
     movies is `shared / (mean + damping)`, where `mean` is the geometric mean of the movies' numbers of
-    reviews. In the method damped, `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over
-    all reviewers who reviewed both movies. In the method damped, all reviews weigh the same. A large damping
-    favours popular movies, because it lowers the similarities of rarely reviewed movies, which are mostly due
-    to chance. The method *successors* weighs how often and how soon reviewers reviewed a movie after another
-    movie, as `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods
-    *linear* and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more
-    than other reviews.
+    reviews. In this formula of the method *damped*, `shared` is the sum of `1 / sqrt(number of the reviewer's
+    reviews)` over all reviewers who reviewed both movies. The method *damped* gives all reviews the same
+    weight. A large damping favours popular movies, because it lowers the similarities of rarely reviewed
+    movies, which are mostly due to chance. The method *successors* weighs how often and how soon reviewers
+    reviewed a movie after another movie, as `sql/neighbours/successors.sql` explains; no other method uses
+    the order of reviews. The methods *linear* and *local* are explained in `linear_neighbours` and in
+    `local_neighbours`; both weigh likes more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -186,8 +188,7 @@ def linear_neighbours(
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
         l2: the penalty on the squares of the linear model's weights; about the number of common reviewers
-        that
-            two movies need before the model trusts the pair.
+            that two movies need before the model trusts the pair.
         num_neighbours: the number of neighbours that each movie keeps.
     """
     from scipy import linalg

@@ -57,7 +57,8 @@ class RelevanceBatch(NamedTuple):
     """float32 [num_history], the weight of each review in the histories; older reviews weigh less, and
     dropped reviews weigh 0."""
     target_examples: Ints
-    """int32 [num_targets], the number of the example to which each target belongs."""
+    """int32 [num_targets], the position in the batch of the training example to which each target belongs. A
+    target is a review, after the example's history, that the relevance head learns to predict."""
     target_movies: Ints
     """int32 [num_targets], the movie row of each target."""
     target_weights: Floats
@@ -215,11 +216,11 @@ class RatingSampler:
         self.batch_size = _batch_size(len(reviews), BATCH_REVIEWS, _MOST_REVIEWS)
 
     def num_batches(self, seed: int) -> int:
-        """Returns the number of batches in the first round; later rounds have about one more or less."""
+        """Returns the number of batches in the first round; other rounds may have a batch more or fewer."""
         return len(self._split(np.random.default_rng(seed).permutation(self._rounds[0])))
 
     def batches(self, number: int = 0) -> Iterator[RatingBatch]:
-        """Draws the batches of the training round `number`, from 0, with reviewers in random order."""
+        """Draws the batches of the round `number`, counted from 0; the order of the reviewers is random."""
         for reviewers in self._split(self._generator.permutation(self._rounds[number % len(self._rounds)])):
             yield self._batch(reviewers)
 

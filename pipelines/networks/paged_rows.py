@@ -1,9 +1,9 @@
-"""Keeps the training rows of reviewers in a file, and trains one block of training rows at a time in memory.
+"""Keeps reviewers' embeddings in a file during training, and one block of reviewers at a time in memory.
 
-A training row holds a reviewer's embedding with the optimizer's running means of the gradients. A block
-consists of successive batches of a round whose reviewers are few enough to fit into memory together. The
-order of the batches does not depend on the blocks, so that a training with blocks has the same result as a
-training with all training rows in memory.
+A training row holds the numbers that training keeps for one reviewer: the reviewer's embedding, and the
+optimizer's running means of the gradients. A block consists of successive batches of a round whose reviewers
+are few enough to fit into memory together. The order of the batches does not depend on the blocks. A training
+with blocks therefore has the same result as a training with the training rows of all reviewers in memory.
 """
 
 from __future__ import annotations
@@ -43,14 +43,19 @@ class Block(NamedTuple):
 
 
 def table_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
-    """Returns the size of the training rows of all reviewers in bytes; 0 if reviewers have no embeddings."""
+    """Returns the size in bytes of the embeddings of all reviewers, with the optimizer's running means.
+
+    The size is 0 if reviewers have no embeddings.
+    """
     return 0 if config.reviewer_embeddings == "none" else num_reviewers * _row_bytes(config)
 
 
 def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
-    """Returns the size in bytes of the files of a training; 0 if all training rows fit into memory.
+    """Returns how many bytes a training writes to files to keep reviewers' embeddings out of memory.
 
-    One file holds the training rows of all reviewers, and one file holds the embeddings of the best round.
+    One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients. A
+    second file holds the embeddings of the best round. If the contents of the first file fit into memory, no
+    file is written, and the function returns 0.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)
@@ -84,9 +89,12 @@ def _row_bytes(config: RelevanceConfig) -> int:
 
 
 class PagedRows:
-    """Keeps training rows in a temporary file, and moves blocks between the file and a network's variables.
+    """Keeps reviewers' embeddings in a file during training, and loads one block of reviewers at a time.
 
-    The temporary file has no name, so that the file is gone when the process ends.
+    The temporary file has a training row for each reviewer: the reviewer's embedding, and the optimizer's
+    running means of the gradients. The training rows of a block are moved from the file to the variables of
+    the network, and later back. The temporary file has no name, so that the file is gone when the process
+    ends.
 
     Args:
         num_rows: the number of reviewers, each of whom has one training row.
@@ -118,8 +126,10 @@ class PagedRows:
     def blocks(self, batches: Iterable[RelevanceBatch]) -> Iterator[RelevanceBatch]:
         """Yields the batches, with positions in the network's variables in place of reviewer rows.
 
-        The training rows of a block are loaded before the first batch of the block, and stored after the last
-        batch of the block.
+        A block is a group of successive batches whose reviewers fit into memory together. Before the first
+        batch of a block, the embeddings of the block's reviewers, with the optimizer's running means, are
+        loaded from the file. After the last batch of the block, the changed embeddings and running means are
+        stored in the file.
         """
         for block in read_ahead(self._divide(batches)):
             self._load(block.reviewer_rows)
@@ -136,8 +146,8 @@ class PagedRows:
     def keep(self, embeddings: Floats) -> Floats:
         """Copies the embeddings of all reviewers after the best round so far to a second file.
 
-        Returns the embeddings, mapped from the second file. Embeddings that have not changed since the
-        previous copy are not copied again.
+        Returns the copied embeddings, as a memory map of the file to which the embeddings were copied.
+        Embeddings that have not changed since the previous copy are not copied again.
         """
         if self._best is None:
             self._best_file, self._best = self._new_file(len(embeddings), embeddings.shape[1], lambda _: 0)
@@ -151,11 +161,14 @@ class PagedRows:
         return self._best
 
     def numpy(self) -> Floats:
-        """Returns all training rows, mapped from the file, for a checkpoint."""
+        """Returns the embeddings and the optimizer's running means of all reviewers, for a checkpoint.
+
+        The returned array is a memory map of the temporary file, with a row for each reviewer.
+        """
         return self._rows
 
     def assign(self, rows: Floats) -> None:
-        """Replaces all training rows by the training rows of a checkpoint."""
+        """Replaces the embeddings and the running means of all reviewers by values from a checkpoint."""
         for piece in self._pieces(np.arange(len(rows))):
             self._rows[piece] = rows[piece]
         self._changed[:] = True
