@@ -239,11 +239,15 @@ def _k_lowest_of_rows(numbers: NDArray[np.floating], k: int) -> Rows:
 
 
 def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
-    """Finds, in each row, the numbers up to a bound that at least k numbers of the row do not exceed.
+    """Finds, in each row of a matrix, the numbers that may be among the k lowest numbers of the row.
+
+    The function chooses a bound for each row; at least k numbers of the row are less than or equal to the
+    bound. Numbers above the bound are left out.
 
     Returns:
-        The columns of the numbers, ascending, int64 [num_rows, most], and the numbers, float [num_rows,
-        most]; shorter rows are padded with infinity.
+        Two arrays, where `most` is the largest count of numbers found in a row: the columns of the numbers
+        found, int64 [num_rows, most], ascending in each row; and the numbers found, float [num_rows, most].
+        In shorter rows, the columns are padded with 0, and the numbers with infinity.
     """
     num_rows, num = numbers.shape
     sampled = numbers[:, ::_SAMPLING]

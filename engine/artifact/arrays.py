@@ -141,7 +141,7 @@ def check_spans(
     """Checks that spans of an array, which `begins` and `lengths` describe, lie within the array.
 
     Opening an index checks only the first and the last offset of an array, so that large indexes open
-    quickly. The function `check_spans` checks other offsets of an array at the moment when they are used.
+    quickly. When a program uses an offset between the first and the last, `check_spans` checks this offset.
 
     Raises:
         ArtifactCorruptError: a span begins before 0; a span is longer than `most` entries; a span ends after
@@ -154,7 +154,7 @@ def check_spans(
 
 
 def damage_of(name: str) -> ArtifactCorruptError:
-    """Returns the error to raise if numbers of an index, such as its "ids", are impossible."""
+    """Returns the error to raise if stored data of an index is damaged; `name` says which, such as "ids"."""
     return ArtifactCorruptError(
         f"The {name} of the index are damaged; look for the damaged file with engine info --verify, and "
         "restore the index from a copy or build it again"
@@ -169,8 +169,9 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` holds the known values of names such as `num_movies`; the function adds a name that
-    the dictionary lacks, with the value that `size` implies.
+    The dictionary `sizes` maps names in dimensions, such as `num_movies`, to their values. If `sizes` lacks
+    the name in `dimension`, the function computes the value from the length `size`, and adds the value to
+    `sizes`. For example, the length 8 of the dimension `num_movies + 1` gives `num_movies` the value 7.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

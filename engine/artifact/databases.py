@@ -3,8 +3,8 @@
 A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
 file of notes in the index directory lists the collections that were made for the index, and the alias (second
 name) that the database gives to the collection of the live build. Commands remove each collection that no
-build in the index directory needs. In a copy of an index directory, commands neither remove collections from
-a server nor change the alias, because the original directory still needs both.
+build in the index directory needs. In a copy of an index directory, commands do not change the collections
+and the alias on a server, because the original directory still needs the collections and the alias.
 """
 
 from __future__ import annotations
@@ -40,15 +40,16 @@ BESIDE = f"../{EMBEDDED}"
 
 @dataclass
 class _Notes:
-    """Notes which collections were made for an index."""
+    """Holds the content of the file of notes: which collections were made for an index."""
 
     directory: str
-    """The path of the index directory for which the collections were made; a copy of the directory has
-    another path, and ignores the notes about servers."""
+    """The path of the index directory for which the collections were made. If the file of notes lies in a
+    directory with another path, this directory is a copy. In a copy, the notes about collections on servers
+    are ignored, and only the notes about the embedded database of the copy are used."""
     alias: str
     live: list[str] | None = None
-    """The address of a database and the name of the collection that the alias stands for; None if the alias
-    stands for no collection."""
+    """The collection to which the name `alias` points: the address of the database, and the name of the
+    collection. None if `alias` points to no collection."""
     made: list[list[str]] = field(default_factory=list)
     """For each collection that was made for the index and still exists, the address of the database and the
     name of the collection."""
@@ -172,8 +173,9 @@ def follow_live(directory: Path, build: str) -> None:
 def drop_unused(directory: Path) -> None:
     """Removes the collections that no build of an index needs any more.
 
-    If a collection cannot be removed, the notes still name the collection, so that the next command tries
-    again. The caller must hold the lock on the index directory, or the lock that `changing_live` takes.
+    The file of notes in the index directory lists the collections. A collection that cannot be removed stays
+    in the list, and the next command tries again to remove the collection. The caller must hold the lock on
+    the index directory, or the lock that `changing_live` takes.
     """
     notes = _Notes.read(directory)
     if notes is None:

@@ -18,13 +18,14 @@ from engine.artifact.arrays import damage_of
 from engine.errors import DataError
 
 _NEIGHBOURS = 50
-"""The number of ids before, and of ids after, the position of an unknown id in the sorted table that are
-compared with the unknown id."""
+"""An unknown id has a place in the sorted order of the known ids. This many known ids before the place, and
+this many known ids after the place, are compared with the unknown id."""
 _LONGEST_COMPARED = 40
 """The largest number of characters of an unknown id for which similar ids are looked for; the number of
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""The approximate number of known ids whose letters are tried in place of the letters of an unknown id."""
+"""To find a known id that differs from an unknown id by one letter, the engine tries other letters in the
+unknown id. The letters to try are taken from about this many known ids."""
 _LARGEST_ALPHABET = 64
 """The largest number of different letters that are tried at each position of an unknown id, in the search for
 a known id."""

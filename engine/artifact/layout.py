@@ -28,8 +28,8 @@ ADDRESS_FILE = "movies.milvus.json"
 """The name of the file with the address of the movie vectors in a vector database; a build holds either this
 file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of the movies that score high for many reviewers, which makes the
-lists of all reviewers faster; absent in small catalogues."""
+"""The name of the file with the vectors of movies that score high for many reviewers. With this file, the
+lists of all reviewers are made faster. The index of a small catalogue has no such file."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
 """The name of the file with the unusable rows of the review and movie files."""
@@ -236,11 +236,11 @@ CREATED_ENTRY = "created"
 FILES_ENTRY = "files"
 """The manifest entry with the size and the checksum of every file of the build."""
 BEFORE_ENTRY = "build_before"
-"""The manifest entry with the name of the build that was live when the build of the manifest was written;
-null if no build was live."""
+"""The manifest entry with the name of the previous build, which was live when the new build was written; null
+if no build was live."""
 KEEP_ENTRY = "builds_kept"
-"""The manifest entry with the number of builds that the index keeps, as the command that wrote the build was
-told."""
+"""The manifest entry with the number of builds that the index keeps. The option --keep of the command that
+wrote the build sets this number; without --keep, the command takes over the previous number."""
 REFUSED_ENTRY = "refused_because"
 """The manifest entry with the reason why the finished build did not become live; absent if nothing prevented
 the build from becoming live."""
@@ -282,8 +282,9 @@ older indexes."""
 COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps two fields of `Model` that hold neighbour tables to keys of the section `cold`; each key holds the
-slope with which the weights of cold movies in the table are estimated."""
+"""Maps the names of two neighbour tables, which are fields of `Model`, to keys in the section `cold`. The
+value of each key is a slope, by which the metadata similarity of two movies is multiplied. The product is a
+part of the estimated weight of a cold movie in the neighbour table."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

@@ -1,12 +1,13 @@
 """Describes the values that a manifest may hold, and reads manifests that may be damaged or hostile.
 
-A shape in this module says which values an entry of a manifest may have. The shape `float` allows any finite
-number, `bool` allows true and false, `str` allows any text, and `object` allows anything. The shape `range`
-allows the whole numbers in the range; the shape `re.Pattern` allows texts that match the pattern; the shape
-`None` allows null. A tuple of shapes allows each value that at least one of the shapes allows. The shape
-`[shape]` allows a list of values, which all have the shape in the brackets. The shape `{str: shape}` allows a
-section with entries of any name, whose values all have the shape after the colon. The shape `{"a": shape,
-"b?": shape}` allows a section that has the entry "a"; the entry "b" and entries of other names are optional.
+In this module, a shape is a Python object that says which values an entry of a manifest may have. The shape
+`float` allows any finite number, `bool` allows true and false, `str` allows any text, and `object` allows
+anything. The shape `range` allows the whole numbers in the range; the shape `re.Pattern` allows texts that
+match the pattern; the shape `None` allows null. A tuple of shapes allows each value that at least one of the
+shapes allows. The shape `[shape]` allows a list of values, if the shape in the brackets allows each value.
+The shape `{str: shape}` allows a section with entries of any name, if the shape after the colon allows the
+value of each entry. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry
+"b" and entries of other names are optional.
 """
 
 from __future__ import annotations

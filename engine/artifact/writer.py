@@ -95,8 +95,8 @@ class ArtifactWriter:
     The directory of the index is made if it does not exist. If `resumable` is true, the build keeps
     checkpoints in `work_directory`, and removes the checkpoints when the build is complete. If `resumable` is
     false, checkpoints of an interrupted build stay in `work_directory`, because that build may still resume.
-    After the build, the index directory keeps `keep` builds; the default is the number that the newest build
-    asks for.
+    After the build, the index directory keeps `keep` builds. If `keep` is None, the number is read from the
+    manifest of the newest earlier build.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:
@@ -244,7 +244,7 @@ class ArtifactWriter:
         flush(self._partial)
 
     def _remove_leftovers(self) -> None:
-        """Removes what killed builds left in the index directory, while no other build can run."""
+        """Removes the remains of killed builds; the caller must hold the lock on the index directory."""
         for leftover in self.directory.glob(f"{layout.PARTIAL}*"):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

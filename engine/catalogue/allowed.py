@@ -1,4 +1,4 @@
-"""Lists the functions, types and patterns that the SQL condition of `--where` may use.
+"""Lists the SQL functions and types that a condition of `--where` may use, and checks patterns of text.
 
 Each listed function reads nothing but its arguments, and returns no text that is much longer than the
 arguments. A call of a listed function takes little time, because the time depends only on the lengths of a
@@ -78,13 +78,15 @@ _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a function call in a parsed condition: the function's name, and a pattern or list of values.
+    """Checks a function call in a parsed condition: the function's name, its pattern, and its list of values.
 
     Returns the cost of the regular expression in the call; a letter costs 1, and a call without a regular
     expression costs 0.
 
     Raises:
-        FilterError: the function is not allowed; a list holds an expression; a pattern could take too long.
+        FilterError: the function is not allowed; a list such as ['a', 'b'] holds something other than
+            constants; a pattern is not a text in quotes, is too long, or repeats too often; a JSON path can
+            name several fields.
     """
     name = function_name(node)
     qualified = bool(node.get("schema") or node.get("catalog"))

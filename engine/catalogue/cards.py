@@ -48,11 +48,13 @@ _TITLE_FIRST = '{"title":"'
 
 
 def build_card_arrays(cards: Iterable[Mapping[str, Any]]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Joins the JSON bytes of all cards, in the order of movie rows, into one array for `MovieCards`.
+    """Joins the cards of all movies, in the order of movie rows, into one array of bytes for `MovieCards`.
+
+    A card is a JSON object that holds the fields of a movie, such as title and price, that answers show.
 
     Returns the bytes, uint8 [num_bytes], and the offsets of the cards in the bytes, int64 [num_movies + 1].
-    The offsets are the positions of the first byte of each card, and, as the last number, the total number of
-    bytes. Fields that `CARD_FIELDS` does not list are left out.
+    The offset of a card is the position of its first byte; the last offset is the total number of bytes.
+    Fields that `CARD_FIELDS` does not list are left out.
     """
     data = bytearray()
     offsets = array("q", [0])

@@ -154,11 +154,12 @@ class Catalogue:
             return self._checked(rows_where(connection, condition, columns, among=rows))
 
     def pushed(self, condition: str, columns: Mapping[str, str]) -> Condition | None:
-        """Translates an SQL condition to a condition that another database can check.
+        """Translates an SQL condition to a condition that a vector database can check.
 
-        The argument `columns` maps the name of each column in the other database to the kind of the column.
-        The method returns None if the other database cannot check any part of the SQL condition. Every movie
-        that meets the SQL condition also meets the translation; further movies may meet the translation.
+        The argument `columns` maps the name of each column in the vector database to the kind of the column:
+        "text", "whole" or "number". The method returns None if the vector database cannot check any part of
+        the SQL condition. Every movie that meets the SQL condition also meets the translated condition;
+        further movies may meet the translated condition.
 
         Raises:
             FilterError: the condition cannot be parsed; the condition names an unknown column; the condition
@@ -222,7 +223,7 @@ class Catalogue:
         return [(int(row), title) for row, title in found]
 
     def check(self) -> None:
-        """Checks that the database holds the table of movies, with one row per movie, and nothing else.
+        """Checks that the database holds only the table of movies, and that the table has one row per movie.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened; the database holds something other than the
@@ -274,7 +275,7 @@ class Catalogue:
         return connection
 
     def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Checks that the opened database holds nothing but the table of movies, with one row for each movie.
+        """Checks that the opened database holds only the table of movies, with one row for each movie.
 
         If the database held a view, a trigger or a macro, DuckDB would run SQL from whoever made the index.
         DuckDB may read another file to describe a view, so the caller must first deny the connection access
@@ -319,10 +320,10 @@ class Catalogue:
         return len(self._artifact.array(CARD_ARRAYS[1])) - 1
 
     def _raise_if_damaged(self, error: Exception) -> None:
-        """Raises ArtifactCorruptError if the database, and not a condition, made a statement of DuckDB fail.
+        """Raises ArtifactCorruptError if `error` shows that the file of the database is damaged.
 
-        The method also closes a damaged database, because after some errors DuckDB refuses every later
-        statement.
+        If an SQL condition caused the error, the method raises nothing. The method also closes a damaged
+        database, because after some errors DuckDB refuses every later statement.
         """
         import duckdb
 

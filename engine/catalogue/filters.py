@@ -5,7 +5,7 @@ this file checks every node of the tree. A condition may call only the functions
 `engine/catalogue/allowed.py` lists. A list of allowed functions keeps a condition from reading files, reading
 other tables or changing data, even if a later version of DuckDB adds functions. The allowed functions are
 cheap; limits on the number and the nesting of operations keep the whole condition cheap. The module
-`engine/catalogue/matching.py` adds a limit on the running time.
+`engine/catalogue/matching.py` stops a condition that runs too long.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ not count."""
 MAX_DEPTH = 30
 """The largest depth of nested operations in a condition."""
 MAX_COPIED = 3
-"""The largest depth of nested operations from `COPYING` in a condition, because each further operation
-doubles the running time."""
+"""The largest depth to which CASE, IF, BETWEEN, nullif and split_part (the set `COPYING`) may be nested in a
+condition. DuckDB copies an operand of these operations, so each further level of nesting doubles the running
+time."""
 
 MAX_PATTERNS = 1_000
 """The largest total cost of all regular expressions in a condition; a letter costs 1, and a repeated letter

@@ -42,12 +42,15 @@ def rows_where(
     If `among`, int64, ascending, is given, only the movies whose rows are in `among` are checked.
 
     The caller must have passed the condition to `check_filter`; `columns` is what `check_filter` returned. A
-    condition without a text column is checked on all movies in one query. A condition with a text column is
-    checked on one piece of the table after the other; the first piece holds one movie. The time that DuckDB
-    takes for a piece of the table decides how many movies the next piece holds. Small pieces of the table
-    limit the memory of a condition, because DuckDB's `memory_limit` does not count the texts that functions
-    make. Small pieces of the table also help to keep the time limit, because DuckDB may check 2,048 movies
-    before it notices an interrupt.
+    condition without a text column is checked on all movies in one query. For a condition with a text column,
+    the function divides the table into pieces, and checks the condition on one piece after the other. The
+    first piece holds one movie; the time that DuckDB takes for a piece decides how many movies the next piece
+    holds.
+
+    The pieces are small for two reasons. First, the check of a small piece takes little memory. DuckDB's
+    setting `memory_limit` is not enough, because the setting does not count the texts that functions make.
+    Second, the check of a small piece ends soon. DuckDB may check 2,048 movies before it notices that the
+    time limit has passed.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.

@@ -1,9 +1,13 @@
-"""Translates a --where condition to a condition that a vector database can check during a search.
+"""Translates a --where condition for a vector database, which checks the condition during a search.
 
-Every movie that meets the original condition also meets the translation. If the translation leaves out a part
-of the original condition, the database finds too many movies, so the caller checks these movies with DuckDB.
-A test is translated only if all databases decide the test alike: a comparison of a column with a value of the
-column's type, IN, LIKE with % only at the ends, or IS NULL, joined by AND and OR.
+Every movie that meets the original condition also meets the translated condition. If the translated condition
+leaves out a part of the original condition, the vector database finds too many movies. The caller therefore
+checks the movies found with DuckDB.
+
+A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. A test is
+translated only if DuckDB and all vector databases decide the test alike. These tests are comparisons of a
+column with a value of the column's type, also with BETWEEN; IN; LIKE with % only at the ends; IS NULL; and
+the negations NOT IN, NOT LIKE and IS NOT NULL.
 """
 
 from __future__ import annotations
@@ -28,20 +32,22 @@ _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 exchanged."""
 _PATTERNS = {"~~": "like", "!~~": "not like"}
 _MOST_DIGITS = 15
-"""The largest number of digits of a number in a translated test, because databases may round a longer number
-differently."""
+"""If a test compares a column with a number of more digits than this, the test is not translated for the
+vector database, because databases may round such a number differently."""
 _LONGEST = 1_000
-"""The largest number of characters of a text in a translated test."""
+"""If a test compares a column with a text of more characters than this, the test is not translated for the
+vector database."""
 _MOST_VALUES = 500
-"""The largest number of values in a translated test with IN."""
+"""If a test with IN lists more values than this, the test is not translated for the vector database."""
 
 
 def pushed_part(node: Mapping[str, Any], columns: Mapping[str, str]) -> Condition | None:
-    """Translates a parsed condition for a database; returns None if no part can be translated.
+    """Translates a parsed condition for a vector database; returns None if no part can be translated.
 
     Args:
         node: the condition as a tree, parsed by DuckDB.
-        columns: maps each column of the database to the kind of the column: "text", "whole" or "number".
+        columns: maps each column of the vector database to the kind of the column: "text", "whole" or
+            "number".
     """
     kind, name = node.get("type"), function_name(dict(node))
     if kind == "CONJUNCTION_AND":
@@ -83,7 +89,10 @@ def _joined(word: str, parts: list[Condition]) -> Condition | None:
 def _test(
     left: Mapping[str, Any], operator: str, right: list[Mapping[str, Any]], columns: Mapping[str, str]
 ) -> ColumnTest | None:
-    """Translates the test of a column; returns None if another database might decide the test differently."""
+    """Translates a test of a column, such as `price < 10`, for a vector database.
+
+    Returns None if the vector database might decide the test differently from DuckDB.
+    """
     names = left.get("column_names", ())
     column = {name.casefold(): name for name in columns}.get(names[0].casefold()) if len(names) == 1 else None
     if column is None or len(right) > _MOST_VALUES:

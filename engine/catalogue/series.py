@@ -145,5 +145,8 @@ def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None
 
 
 def plain_title(title: str | None) -> str:
-    """Returns a title in lower case, without article, year and format; equal for a film and its remake."""
+    """Returns a title in lower case, without article, year and format.
+
+    A film and its remake usually have the same title in this form.
+    """
     return _without_article(without_format(title)).casefold()

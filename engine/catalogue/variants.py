@@ -25,10 +25,11 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     variants of one film.
 
     Returns:
-        Three arrays by name: `variant_groups`, int32 [num_movies], holds a number for each film that has
-        several movies, and -1 for a movie that is its film's only movie; `variant_movie_rows`, int32, holds
-        the rows of the movies of each such film, film by film; `variant_offsets`, int64 [num_films + 1],
-        holds the position in `variant_movie_rows` at which each film starts.
+        Three arrays by name. Only films with several movies are numbered, from 0. `variant_groups`, int32
+        [num_movies], holds the number of each movie's film, or -1 if the film has no other movie.
+        `variant_movie_rows`, int32 [num_variants], holds the rows of the movies of all numbered films, film
+        by film. `variant_offsets`, int64 [num_films + 1], holds the position in `variant_movie_rows` at which
+        each numbered film starts; the last number is the length of `variant_movie_rows`.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -101,10 +102,11 @@ class Variants:
         return several
 
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Marks one movie of each film among the given movies, the movie of highest preference: bool [num].
+        """Chooses one movie of each film, the movie of highest preference: bool [num], True if chosen.
 
-        `movie_rows`, int64 [num], must be in ascending order. The array `preference`, float64 [num], holds a
-        number for each movie; if variants have the same preference, the first variant is marked.
+        The array `movie_rows`, int64 [num], holds the rows of the given movies in ascending order. The array
+        `preference`, float64 [num], holds a number for each given movie; if several variants of a film have
+        the highest preference, the first of these variants is chosen.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)

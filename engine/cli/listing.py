@@ -156,7 +156,12 @@ def _cell(answer: Any, column: Column) -> Any:
 
 
 def _reasons(because: Sequence[Any] | Likeness) -> tuple[str, ...] | None:
-    """Returns the reasons for a movie: titles of reviewed movies, or what two movies have in common."""
+    """Returns, as texts, the reasons why a movie is listed; None if there are no reasons.
+
+    In a recommendation list, a reason is a movie that the reviewer reviewed: the title, or the id of a movie
+    without a title. In a list of similar movies, a reason says what the listed movie has in common with the
+    movie that the user named.
+    """
     if isinstance(because, Likeness):
         return because.described() or None
     return tuple(reason.title or reason.movie_id for reason in because) or None

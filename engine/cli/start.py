@@ -25,8 +25,8 @@ _SECONDS_APART = 0.3
 """The number of seconds during which several signals count as one signal, since some programs send a signal
 to a process and also to its process group."""
 _SECONDS_TO_TRY = 0.05
-"""The number of seconds after which the first signal is sent again, if its KeyboardInterrupt was delayed or
-got lost."""
+"""If the KeyboardInterrupt of the first signal was delayed or got lost, the process sends the signal to
+itself again after this number of seconds."""
 _SECONDS_TO_END = 10.0
 """The number of seconds that a command has for its clean-up after a signal; the next command removes what the
 clean-up left."""
@@ -42,7 +42,8 @@ class _State:
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the first signal must be sent again, because its KeyboardInterrupt was delayed or got lost."""
+    """Whether the process must send the first signal to itself again. This is necessary if the
+    KeyboardInterrupt that the signal should raise was delayed or got lost."""
     first: int | None = None
     """The number of the first signal that the process received; None before the first signal."""
 
@@ -125,7 +126,11 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
 
 
 def _occupy_streams() -> None:
-    """Opens /dev/null for each closed stream (stdin, stdout, stderr), so that no file gets its number."""
+    """Opens /dev/null in place of each closed standard stream (stdin, stdout, stderr).
+
+    Otherwise, a file that is opened later could get the number of a closed stream, and the program would
+    write its output into the file.
+    """
     with suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
@@ -167,8 +172,8 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or ten seconds after the first signal.
 
-    The thread sends the first signal again if its KeyboardInterrupt was delayed or got lost. The thread ends
-    when the other end of the pipe `reader` is closed.
+    The thread sends the first signal to the process again if the KeyboardInterrupt of the signal was delayed
+    or got lost. The thread ends when the other end of the pipe `reader` is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()

@@ -46,7 +46,7 @@ def current(values: Mapping[str, Any], *, warn: bool = True) -> dict[str, Any]:
 
 
 def current_name(setting: str, warn: bool = True) -> str:
-    """Returns the present name of a setting whose present name or old name is given.
+    """Returns the present name of a setting; the argument `setting` is the present name or the old name.
 
     Raises:
         ConfigError: the setting is in `GONE`, because it can no longer be set.

@@ -44,9 +44,10 @@ class IngestConfig(_Section):
     """The format of the files that a build reads; with auto, the engine recognises the format of each file.
     Change `format` when auto takes a file for another format."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The names of the columns of tables, or of the fields of JSON, that hold the reviewer, the movie, the
-    rating, the time and so on; an empty name leaves a column out. Give `columns` when a file has names that
-    the engine does not recognise, such as {"reviewer": "who", "movie": "what.id", "time": ""}."""
+    """Maps the engine's names, such as reviewer, movie, rating and time, to the names of columns in tables,
+    or of fields in JSON; an empty name means that no column is read. Give `columns` when a file has names
+    that the engine does not recognise; for example, {"reviewer": "who", "movie": "what.id", "time": ""} reads
+    the reviewer from the column who, the movie from the field id within the field what, and no times."""
     no_header: bool = False
     """Read the first line of a table of reviews as a review, and not as the names of the columns. Turn
     `no_header` on when a table has no line of column names, and name the columns by number in `columns`."""
@@ -242,8 +243,8 @@ class ColdConfig(_Section):
     """Take cold movies into the index; their vectors are predicted from metadata. Turn `enabled` off when
     lists should hold only reviewed movies, and when you will not use `engine add-movies`."""
     max_reviews: Annotated[int, at_least(0)] = 1
-    """The largest number of reviews of a movie that enters the index as a cold movie, after the movie was
-    dropped for too few reviews. Raise `max_reviews` together with the setting
+    """The largest number of reviews that a cold movie may have; a movie with more reviews, but too few to
+    train on, is left out of the index. Raise `max_reviews` together with the setting
     `ingest.min_reviews_per_movie`."""
     doubt: Annotated[float, at_least(0)] = 1.0
     """The number of standard errors that is subtracted from the predicted relevance of a cold movie; a
@@ -274,8 +275,8 @@ class FeedbackConfig(_Section):
     above three quarters of the scale are likes."""
     dislike: Share = 0.0
     """The rating for which a dislike stands, from 0 (lowest) to 1 (highest); a dislike replaces the
-    reviewer's earlier review of the movie. Raise `dislike` when people often dislike movies without a strong
-    reason."""
+    reviewer's earlier review of the movie. Raise `dislike`, so that a dislike counts as a less bad rating,
+    when people often dislike movies without a strong reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,7 +350,10 @@ class Config:
 def load_config(
     recipe: Path | None = None, assignments: Sequence[str] = (), overrides: Mapping[str, Any] | None = None
 ) -> Config:
-    """Merges defaults, recipe, assignments and overrides into a checked `Config`; a later source wins.
+    """Merges settings from several sources into a checked `Config`.
+
+    The sources are, in this order, the defaults, the recipe (a file of settings), the assignments and the
+    overrides. If two sources give values for the same setting, the value of the later source is used.
 
     Args:
         recipe: the path of a TOML file with the settings that differ from the defaults; None for no recipe.

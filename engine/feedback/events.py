@@ -28,8 +28,8 @@ _KINDS = (RATING, CLICK, PURCHASE, DISLIKE, HIDDEN, SHOWN)
 """The kinds of feedback; the kind "hidden" hides a movie from one reviewer or from everybody, and the kind
 "shown" ends the hiding."""
 _LIKED = 0.75
-"""The least position on the scale from 0 to 1 at which feedback stands for a like, in an index that was built
-from counts."""
+"""The least position on the rating scale, from 0 to 1, at which feedback stands for a like, in an index that
+was built from counts such as numbers of plays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,10 @@ class Event:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """Returns the kind, movie, reviewer and rating of the event, which a repeated event has as well."""
+        """Returns the kind, movie, reviewer and rating of the event.
+
+        If a client sends an event again with the same id, the content must also be the same.
+        """
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
     def to_line(self) -> bytes:
@@ -112,9 +115,10 @@ class Scale:
     Attributes:
         levels: the rating levels of the index, float32 [num_levels], ascending; empty if the index has no
             ratings.
-        like_count: the least count that is a like, if the index was built from counts; otherwise None.
-        places: the position on the scale, from 0 (lowest rating) to 1 (highest rating), of each kind of
-            feedback that comes without a rating, such as a click.
+        like_count: the lowest count that is a like, if the index was built from counts (such as numbers of
+            plays); None if the index was built from ratings, or has no ratings.
+        places: for each kind of feedback that comes without a rating, such as a click, a position on the
+            rating scale from 0 (lowest rating) to 1 (highest rating).
     """
 
     levels: Floats
@@ -123,17 +127,18 @@ class Scale:
 
     @property
     def is_rated(self) -> bool:
-        """Tells whether the index was built from ratings or counts."""
+        """Tells whether the index has ratings; counts, such as numbers of plays, also count as ratings."""
         return len(self.levels) > 0
 
     def rating_of(self, kind: str) -> float | None:
         """Returns the rating for which a kind of feedback stands; None if the index has no ratings.
 
-        The attribute `places` gives each kind of feedback a position on the scale from 0 (lowest rating) to 1
-        (highest rating). The function returns the rating level nearest to the position of the kind of
-        feedback. In an index that was built from counts, a position of 0.75 or more stands for the least
-        count that is a like. In an index that was built from counts, a position below 0.75 stands for half of
-        the least count that is a like.
+        The attribute `places` gives each kind of feedback a position on the rating scale, from 0 (lowest
+        rating) to 1 (highest rating). The method returns the rating level nearest to this position.
+
+        For an index that was built from counts, such as numbers of plays, the method returns a count. If the
+        position of the kind of feedback is 0.75 or more, the method returns the lowest count that is a like.
+        If the position is below 0.75, the method returns half of the lowest count that is a like.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:

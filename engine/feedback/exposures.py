@@ -1,8 +1,9 @@
 """Records which recommendation lists were shown to whom, in Parquet files.
 
 A shown list is first appended, as a line of JSON, to a file. From time to time, the file of JSON lines is
-converted to a Parquet file, which appears only when the Parquet file is complete. If a process is killed, the
-next process that uses the folder converts the JSON lines that the killed process left.
+converted to a Parquet file, which appears only when the Parquet file is complete. If a process is killed, its
+file of JSON lines stays in the folder. The next process that uses the folder converts this file to a Parquet
+file.
 """
 
 from __future__ import annotations

@@ -159,10 +159,12 @@ class Tail:
         self.position = None if begin is None else self._nearest(begin)
 
     def _nearest(self, begin: Position) -> Position | None:
-        """Returns `begin` if the journal has this position, otherwise the start of the next segment.
+        """Returns `begin` if the journal has this position; otherwise a position nearby from which to read.
 
-        If the segment of `begin` is now shorter than `begin.size`, the segment was replaced, so reading
-        begins at its start.
+        The position `begin` names a segment (file of the journal) and a number of bytes in the segment. If
+        the segment has fewer bytes now, the segment was replaced, so the result is the start of the segment.
+        If the segment is missing, the result is the start of the next segment. The result is None if there is
+        no next segment, or if `begin` belongs to another journal; None stands for the start of the journal.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -216,7 +218,12 @@ class Tail:
         yield from self._lines(limit, is_whole=True)
 
     def _lines(self, limit: int | None, *, is_whole: bool) -> Iterator[Found]:
-        """Yields the unread events of the open segment; if `is_whole`, no process appends to the segment."""
+        """Yields the unread events of the current segment (file of the journal), up to the byte `limit`.
+
+        If `limit` is None, reading ends at the end of the segment. The caller sets `is_whole` to True if no
+        process will append to the segment again; an incomplete last line is then counted and skipped. If
+        `is_whole` is False, an incomplete last line is left for a later call.
+        """
         assert self.position is not None
         rest = b""
         while data := self._bytes(len(rest), limit):

@@ -106,7 +106,10 @@ class JournalWriter:
         return new
 
     def _learn(self) -> None:
-        """Reads the ids of the events since the last call; the first call reads the latest ids."""
+        """Reads the ids of the events that were appended to the journal since the last call.
+
+        The first call reads the ids of about `REMEMBERED` events at the end of the journal.
+        """
         if self._tail is None:
             self._tail = Tail(self._journal, self._first_remembered())
         for event in self._tail.read().events:

@@ -1,9 +1,9 @@
 """Makes the top lists of very many reviewers as columns (arrays of rows and scores) for output files.
 
-If no option but `all_variants` is set, the lists of many reviewers are made together, which is fast. If
-another option is set, `ListMaker` makes the lists one by one. If a list that was made together with others
-holds fewer than k movies, `ListMaker` makes that list again. A list holds the same movies whether it was made
-together with others or alone.
+The lists of many reviewers are made together, which is fast, if all options of the lists but `all_variants`
+have their defaults. If an option such as `where` or `diversity` is set, `ListMaker` makes the lists one by
+one. If a list that was made together with other lists holds fewer than k movies, `ListMaker` makes that list
+again. A list holds the same movies whether it was made together with other lists or alone.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class ListColumns(NamedTuple):
     scores: Floats
     """float32 [num]: the score of each listed movie."""
     relevance: Floats
-    """float32 [num]: the relevance of each listed movie, which is the part of the score without the chance of
-    a like."""
+    """float32 [num]: the relevance of each listed movie. The score of a movie is the relevance plus a second
+    part, the weighted log chance of a like."""
     predicted_ratings: Floats | None
     """float32 [num]: the predicted rating of each listed movie, in stars; None if the data has no ratings."""
     like_probabilities: Floats | None
@@ -46,7 +46,11 @@ class ListColumns(NamedTuple):
     no ratings."""
 
     def select(self, chosen: Rows | NDArray[np.bool_]) -> ListColumns:
-        """Returns the values of some listed movies; `chosen` holds their positions, or marks the movies."""
+        """Returns columns that hold only the values of the chosen movies.
+
+        The array `chosen` holds the positions of the chosen movies in the columns, or a bool for each listed
+        movie, which is True if the movie is chosen.
+        """
         columns: Any = (None if column is None else column[chosen] for column in self)
         return ListColumns(*columns)
 

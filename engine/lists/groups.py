@@ -64,9 +64,9 @@ class Group(Recipient):
     def scores(self, movie_rows: Rows) -> Scores:
         """Scores the given movies for the group, according to the group's strategy.
 
-        With "average", the chance of each rating level is the mean of the members' chances. With
-        "least-misery", the chances of the rating levels are those of the member whose predicted rating is
-        lowest.
+        If the strategy is "average", the chance of each rating level is the mean of the members' chances. If
+        the strategy is "least-misery", the chances of the rating levels are the chances of the member whose
+        predicted rating is lowest.
         """
         parts = [member.scores(movie_rows) for member in self._members]
         score = self._combined(self._normalised([part.score for part in parts]))
@@ -83,8 +83,9 @@ class Group(Recipient):
     def reasons(self, movie_rows: Rows) -> list[tuple[Reason, ...]]:
         """Finds the reviews of members that add most to the group's score of each movie.
 
-        With "average", a review of any member can be a reason. With "least-misery", only a review of the
-        member whose normalised score of the movie is lowest can be a reason.
+        If the strategy of the group is "average", a review of any member can be a reason. If the strategy is
+        "least-misery", only a review of the member whose normalised score of the movie is lowest can be a
+        reason.
         """
         normalised = self._normalised([member.scores(movie_rows).score for member in self._members])
         share = np.full(normalised.shape, 1.0 / len(self._members))

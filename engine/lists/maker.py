@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 _BATCH = 256
 """The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
-"""The least share of movies that the search for candidates takes to be visible (not hidden), which limits the
-number of candidates if nearly all movies are hidden."""
+"""If movies are hidden, the number of candidates to search for is divided by the share of movies that are not
+hidden. A share below this number is raised to this number, which limits the search if nearly all movies are
+hidden."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ class ListMaker:
     """Makes top lists for any recipient: a reviewer, a newcomer, a group, or an unknown reviewer.
 
     Args:
-        model: the model that scores movies. candidates: finds candidates, the movies from which a list is
-        chosen.
+        model: the model that scores movies.
+        candidates: finds candidates, the movies from which a list is chosen.
         movies: the table of movie ids and their rows.
         cards: holds the fields, such as the title, that answers show of each movie.
         matching_rows: a function that returns the rows of the movies that meet an SQL condition, int64,

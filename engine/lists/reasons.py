@@ -1,9 +1,9 @@
 """Describes the recipients of top lists: which movies they have seen, how movies score, and why.
 
 A reason is a review by the recipient; the contribution of the review is the score of a movie minus the score
-that the movie would have without the review. A score depends on sums over the recipient's reviews, so the
-score without a review takes little time to compute. For the score without a review, the term of the review is
-subtracted from each sum.
+that the movie would have without the review. A score is computed from a few sums, to which each of the
+recipient's reviews adds a number. To compute the score without a review, the number that the review added is
+subtracted from each sum, which takes little time.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PAIRS_AT_ONCE = 200_000
 """The number of pairs (a movie and a review) whose contributions are computed in one step; a pair takes some
 hundred bytes of memory."""
 _CONTRIBUTIONS_CHECKED = 8
-"""The least number of reviews for each movie whose contributions are computed exactly; all other
-contributions are only estimated."""
+"""The contributions of at least this many reviews are computed exactly for each movie; the contributions of
+all other reviews are only estimated."""
 _STEP = 0.01
 """The amount, in logits, by which the location or the log scale of a predicted rating is changed, to estimate
 the slope of the log chance of a like."""
@@ -124,11 +124,11 @@ class Contributions(NamedTuple):
     """Holds the reviews that add most to the score of each movie, and what the reviews add."""
 
     places: Rows
-    """int64 [num_movies, num_strongest]: the positions in the history of the reviews that add most to the
-    score of each movie."""
+    """int64 [num_movies, num_strongest]: the reviews that add most to the score of each movie. A review is
+    named by its position in the reviewer's history."""
     amounts: Doubles
-    """float64 [num_movies, num_strongest], descending: what each of the strongest reviews adds to the score
-    of each movie."""
+    """float64 [num_movies, num_strongest], descending: the number that each review in `places` adds to the
+    score of the movie."""
 
 
 def strongest_contributions(
@@ -136,8 +136,10 @@ def strongest_contributions(
 ) -> Contributions:
     """Finds the `num_strongest` reviews of a history that add most to the score of each movie.
 
-    The contributions of all reviews are estimated first; then the contributions with the highest estimates
-    are computed exactly. The function returns only contributions that were computed exactly.
+    The contribution of a review is the score of the movie minus the score without the review. In a long
+    history, the contributions of all reviews are first estimated by a linear approximation. The contributions
+    of the reviews with the highest estimates are then computed without approximation; the function returns
+    only these contributions.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
@@ -156,14 +158,17 @@ def strongest_contributions(
 def _contributions(
     model: Model, reviewer: Reviewer, movie_rows: Rows, num_checked: int
 ) -> tuple[Rows, Doubles]:
-    """Computes, for each movie, the exact contributions of the reviews whose estimates are highest.
+    """Computes, for each movie, the exact contributions of the reviews that seem to contribute most.
 
-    If the history has at most `num_checked` reviews, all contributions are computed exactly, and none is
-    estimated.
+    The contribution of a review is the number that the review adds to the score of the movie. The function
+    first estimates the contributions of all reviews. Then, the function computes the exact contributions of
+    the `num_checked` reviews with the highest estimates. If the history has at most `num_checked` reviews, or
+    if the model predicts no ratings, all contributions are computed exactly, and none is estimated.
 
     Returns:
-        For each movie, the positions in the history of the reviews whose estimates are highest, int64
-        [num_movies, num_checked], and the contributions of these reviews, float64 [num_movies, num_checked].
+        For each movie, the reviews with the highest estimated contributions, as positions in the reviewer's
+        history, int64 [num_movies, num_checked]; and the exact contributions of these reviews, float64
+        [num_movies, num_checked].
     """
     relevance = _relevance_contributions(model, reviewer, movie_rows)
     if model.rating is None or reviewer.taste is None:
@@ -212,11 +217,12 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Sums the weighted terms of all reviews of a history but one, for each review that is left out.
+    """Leaves out each review of a history in turn, and sums the weighted terms of the other reviews.
 
-    The age of a review is 1 for the latest review of a history, 2 for the review before, and so on; an older
-    review weighs less. If a review is left out, the age of every older review falls by one, so all older
-    reviews weigh more.
+    The term of a review is the number that the review, before weighting, adds to the score of a movie. The
+    weight of a review depends on its age; an older review weighs less. The age is 1 for the latest review of
+    a history, 2 for the review before, and so on. If a review is left out, the age of every older review
+    falls by one, so all older reviews weigh more.
 
     Args:
         terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the
@@ -225,7 +231,8 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
             review is first.
 
     Returns:
-        float64 [num_movies, num_reviews], for each review the sum of the weighted terms of all other reviews.
+        float64 [num_movies, num_reviews]: column i holds, for each movie, the sum of the weighted terms of
+        all reviews except review i.
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -235,17 +242,17 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 
 
 class _WithoutEach(NamedTuple):
-    """Holds how the inputs of predicted ratings change when one review of a history is left out."""
+    """Holds the numbers from which ratings are predicted, with and without each review of a history."""
 
     moved: Doubles
     """float64 [num_reviews, dim]: the change of the reviewer's vector in the rating head when each review is
     left out."""
     stars: Doubles
-    """float64 [num_movies]: the mean of the stars above expectation that the reviewer gave the neighbours of
-    each movie."""
+    """float64 [num_movies]: the number of stars by which the reviewer rated the neighbours (similar movies)
+    of each movie above the expected ratings, on average."""
     stars_without: Doubles
-    """float64 [num_movies, num_reviews]: the mean of the stars above expectation that the reviewer gave the
-    neighbours of each movie, if one review is left out; each column leaves out another review."""
+    """float64 [num_movies, num_reviews]: in column i, the same means as in `stars`, but without review i of
+    the history."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
         """Estimates what each review adds to the log chance of a like: float64 [num_movies, num_reviews].
@@ -292,7 +299,11 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
-    """Computes how the inputs of predicted ratings change when each review in turn is left out."""
+    """Leaves out each review in turn, and computes the numbers from which ratings are then predicted.
+
+    These numbers are the reviewer's vector in the rating head, and the mean number of stars by which the
+    reviewer rated each movie's neighbours above expectation.
+    """
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)
     rows = head.history_vectors[history.movie_rows]

@@ -30,14 +30,15 @@ def pool_size(k: int) -> int:
 def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: float) -> Doubles:
     """Lowers the scores of movies with many reviews, so that a list prefers lesser known movies.
 
-    The new score of a movie is `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`, where the
-    fame of a movie is `log(1 + number of reviews)`. A higher `novelty` never raises the mean fame of the k
-    movies of highest new score.
+    The fame of a movie is `log(1 + number of reviews)`. The function returns a new score for each movie:
+    `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`. If a list holds the k movies with the
+    highest new scores, a higher `novelty` never raises the mean fame of the list.
 
     Args:
         scores: the score of each movie, float [num].
         counts: the number of reviews of each movie, int [num].
-        novelty: how strongly scores change, from 0 (not at all) to 1.
+        novelty: how strongly a high fame lowers a score, and a low fame raises a score, from 0 (not at all)
+            to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
@@ -53,15 +54,17 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
 def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity: float) -> Rows:
     """Chooses k movies that score high and are unlike each other; returns their positions, ascending.
 
-    For each weight in `_TRADE_OFFS`, a list of k movies is made by maximal marginal relevance (Carbonell and
-    Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998). The function returns the list with
-    the highest `(1 - diversity) * score + diversity * list_diversity`, where `score` is the mean score of a
-    list's movies, and `list_diversity` is the diversity of the list. Before the lists are compared, the mean
-    scores of all lists are scaled to the range from 0 to 1, and so are the diversities.
+    The function makes several lists of k movies, and returns one of these lists. For each weight in
+    `_TRADE_OFFS`, one list is made by maximal marginal relevance (Carbonell and Goldstein, "The use of MMR,
+    diversity-based reranking", SIGIR 1998). The function returns the list with the highest `(1 - diversity) *
+    score + diversity * list_diversity`, where `score` is the mean score of a list's movies, and
+    `list_diversity` is the diversity of the list. Before the lists are compared, their mean scores are scaled
+    to the range from 0 to 1, and their diversities are scaled in the same way.
 
     Several weights are tried, because a higher weight of the similarity does not always give a more diverse
-    list. The lists do not depend on `diversity`, which only decides which list is returned. Therefore, a
-    higher `diversity` never returns a less diverse list, and never a list with a higher mean score.
+    list. The argument `diversity` does not change which lists are made; `diversity` only decides which of the
+    lists is returned. Therefore, a higher `diversity` never returns a less diverse list, and never a list
+    with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.

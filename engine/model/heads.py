@@ -92,11 +92,12 @@ class ColdDoubts:
 
     Attributes:
         is_cold: marks the cold movies, bool [num_movies].
-        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]; the product of a reviewer's vector
-            and this matrix is a vector, whose length is the setting `cold.doubt` times the standard error of
-            the relevance.
-        included: the number that was already subtracted from the bias of each cold movie in `movie_vectors`,
-            so that the vector index returns few cold movies that later scoring would drop.
+        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]. The product of a reviewer's vector
+            and this matrix is a vector. The length of this product is the setting `cold.doubt` times the
+            standard error of the relevance.
+        included: a number that the build has already subtracted from the bias of each cold movie in
+            `RelevanceHead.movie_vectors`. This subtraction lowers the rank of cold movies in the vector
+            index. The methods of this class return only the numbers that remain to be subtracted.
     """
 
     is_cold: NDArray[np.bool_]
@@ -156,8 +157,8 @@ class Tastes(NamedTuple):
     biases: Floats
     """float32 [num], each reviewer's bias in logits; reviewers who give high ratings have a high bias."""
     log_scales: Floats
-    """float32 [num], the logarithm of the factor of the logits of each reviewer; with a high factor,
-    the predicted distribution is narrow."""
+    """float32 [num], the logarithm of each reviewer's scale. The rating head multiplies logits by the scale;
+    a high scale makes the predicted distribution of ratings narrow."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
         """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
@@ -177,19 +178,20 @@ class RatingHead:
     Attributes:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
         movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
-            movie's bias and log scale.
-        history_vectors: two vectors of each movie side by side, float32 [num_movies, 2 * dim]; a review of
-            the movie adds to the reviewer's vector the first vector, plus the second vector times `rating -
-            mean rating of the movie`.
-        reviewer_biases: each reviewer's bias and log scale, float32 [num_reviewers, 2].
+            movie's bias and the logarithm of the movie's scale.
+        history_vectors: two vectors of each movie side by side, float32 [num_movies, 2 * dim]. A review of
+            the movie adds two vectors to the reviewer's vector: the first vector, and the second vector times
+            `rating - mean rating of the movie`.
+        reviewer_biases: each reviewer's bias and the logarithm of each reviewer's scale, float32
+            [num_reviewers, 2].
         movie_means: each movie's mean rating, moved towards the mean of all ratings if the movie has few
             ratings, float32 [num_movies].
         thresholds: the boundaries between adjacent rating levels, in logits, float32 [num_levels - 1],
             ascending.
-        dot_weights: the weight of each product of a reviewer's number and a movie's number in the location of
-            a rating, float32 [dim].
-        kernels: the weights of each layer of the MLP, float32 [inputs, outputs]; the two outputs of the last
-            layer are added to the location and to the log scale.
+        dot_weights: the weights in the sum `sum(dot_weights * u * v)` of the formula above, one weight for
+            each dimension of the vectors u and v, float32 [dim].
+        kernels: the weights of each layer of the MLP, float32 [inputs, outputs]. The last layer has two
+            outputs: the first is added to the location, and the second to the logarithm of the scale.
         biases: the biases of each layer of the MLP, float32 [outputs].
     """
 
@@ -260,7 +262,8 @@ class RatingHead:
         """Computes the derivatives of the results of `locate` with respect to one reviewer's vector.
 
         Returns:
-            The derivatives of the location and of the log scale, each float32 [num_movies, dim].
+            The derivatives of each movie's location and log scale with respect to the numbers of the
+            reviewer's vector, each float32 [num_movies, dim].
         """
         vectors = self.movie_vectors[movie_rows][:, : self.dim]
         dim, first = self.dim, self.kernels[0]

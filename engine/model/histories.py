@@ -17,8 +17,8 @@ _REVIEWS_AT_ONCE = 2**20
 """The approximate number of reviews in each part that `Histories.parts` yields, so that an array with a
 number for each review takes a few megabytes."""
 _LOAD = 2**13
-"""The approximate largest number of reviews in a batch of reviewers; larger batches would need too much
-memory, for about a hundred neighbours of every reviewed movie."""
+"""The approximate largest number of reviews in a batch of reviewers. About a hundred neighbours of every
+reviewed movie are held in memory while a batch is scored, so a larger batch would need too much memory."""
 _LEAST_LOAD = 2**4
 """When reviews are counted for a batch, a reviewer counts as at least this many reviews, because scoring a
 reviewer takes time even without reviews."""

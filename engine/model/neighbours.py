@@ -15,10 +15,12 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""`_added_up` sorts the given numbers if more than this many times as many numbers are possible; otherwise,
-marking the given numbers in an array of all possible numbers is faster."""
+"""`_added_up` sorts an array of numbers if the range of possible numbers is more than this many times as long
+as the array. For a longer array, `_added_up` marks the numbers in an array of all possible numbers, which is
+then faster."""
 _RATING_PRIOR = 0.2
-"""A number added to the divisor of a mean of stars, so that the mean of few ratings is near 0 stars."""
+"""A number that is added to the divisor when differences between ratings and expected ratings are averaged.
+The number moves the mean of few differences towards 0 stars."""
 _OFFSET_DAMPING = 15.0
 """A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
 the number of reviews plus this number, so that the mean of few reviews is near 0."""
@@ -32,8 +34,10 @@ class Neighbours(NamedTuple):
     lengths: Rows
     """int64 [num], the number of neighbours of each movie."""
     keys: Rows
-    """int64 [lengths.sum()], the neighbours of all movies: each is the number `place * num_movies +
-    movie_row`, where `place` is the reviewer's position and `movie_row` the neighbour's row."""
+    """int64 [lengths.sum()], the neighbours of the first movie, then the neighbours of the second movie, and
+    so on. A neighbour is the number `place * num_movies + movie_row`, where `movie_row` is the neighbour's
+    row. The number `place` is the position of the reviewer whose history holds the movie; 0 for a single
+    reviewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +76,27 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Sums `amount * similarity` for each neighbour, over the given movies that have the neighbour.
+        """Spreads an amount from each given movie to its neighbours; sums what each neighbour gets.
+
+        An amount is a number that belongs to a given movie, such as the weight of a review of the movie. Each
+        neighbour gets `amount * similarity`, where the similarity is the table's number for the given movie
+        and the neighbour.
 
         Args:
-            movie_rows: the rows of the movies, int [num].
-            amounts: arrays with one amount for each movie, float [num]; each array gives separate sums.
-            places: the position of each movie's reviewer, int [num], from 0 to `num_places - 1`; each
-                reviewer has separate sums.
+            movie_rows: the rows of the given movies, int [num].
+            amounts: arrays with one amount for each given movie, float [num]; amounts of different arrays are
+                summed separately.
+            places: for each given movie, the position of the reviewer whose history holds the movie, int
+                [num], from 0 to `num_places - 1`; amounts of different reviewers are summed separately. By
+                default, all given movies belong to one reviewer's history.
             num_places: the number of reviewers.
 
         Returns:
-            Pairs of a reviewer and a neighbouring movie, int64 [num_pairs], ascending; a pair is the number
-            `place * num_movies + movie_row`, where `place` is the reviewer's position. Then, for each array
-            in `amounts`, the sum of each pair's amounts, float64 [num_pairs]; other pairs have the sum 0.
+            Two results. The first result is an array of pairs of a reviewer and a neighbour, int64
+            [num_pairs], ascending. A pair is the number `place * num_movies + movie_row`, where `place` is
+            the reviewer's position, and `movie_row` the neighbour's row. The second result is a list with one
+            array for each array in `amounts`: the sum of `amount * similarity` for each pair, float64
+            [num_pairs]. All pairs of a reviewer and a movie that are not returned have the sum 0.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
@@ -95,10 +107,13 @@ class NeighbourTable:
         """Computes the sums that `spread` computes, but only for the pairs in `keys`; faster for few pairs.
 
         The array `keys` holds pairs of reviewer and movie, each as the number `place * num_movies +
-        movie_row`. The argument `found` is the result of `look_up` for the movies whose amounts are summed.
+        movie_row`. The argument `found` is the result of `look_up` for the given movies. Each array in
+        `amounts` holds one amount for each given movie, such as the weight of a review of the movie.
 
         Returns:
-            The sum of each pair in `keys`, float64 [num_keys], for each array in `amounts`.
+            A list with one array for each array in `amounts`: the sum of `amount * similarity` for each pair
+            in `keys`, float64 [num_keys]. The sum of a pair runs over the given movies that have the pair's
+            movie as a neighbour, and that belong to the pair's reviewer.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -110,12 +125,12 @@ class NeighbourTable:
     def between(self, movie_rows: Rows, found: Neighbours) -> Doubles:
         """Returns a matrix: entry [i, j] is the similarity of `movie_rows[i]` to the j-th movie of `found`.
 
-        The argument `found` is the result of `look_up` for one reviewer. The array `movie_rows` must not hold
-        a movie twice.
+        The argument `found` is the result of `look_up` for the movies of one reviewer's history. The array
+        `movie_rows` must not hold a movie twice.
 
         Returns:
-            float64 [len(movie_rows), len(found.lengths)]; an entry is 0 if `movie_rows[i]` is not a neighbour
-            of the j-th movie.
+            The matrix, float64, with a row for each movie in `movie_rows`, and a column for each movie of the
+            history. The entry [i, j] is 0 if `movie_rows[i]` is not a neighbour of the j-th movie.
         """
         # Marking `movie_rows` in an array of all movies is faster than searching for each neighbour in
         # `movie_rows`.
@@ -134,8 +149,9 @@ class NeighbourTable:
     ) -> Neighbours:
         """Looks up the neighbours of the given movies.
 
-        The array `places` holds the position of each movie's reviewer, int [num]; by default, all movies
-        belong to one reviewer.
+        The given movies are the movies of one or several reviewers' histories. The array `places`, int [num],
+        holds, for each given movie, the position of the reviewer whose history holds the movie. By default,
+        all given movies are from the history of one reviewer.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -174,7 +190,15 @@ class NearTable(NamedTuple):
 
 
 def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
-    """Finds, for each neighbour `found.keys[hits]`, its position in the table and the movie that has it."""
+    """Finds where some neighbours stand in the neighbour table, and of which movies they are neighbours.
+
+    The array `hits` holds the positions of these neighbours in `found.keys`.
+
+    Returns:
+        Two arrays, int64, with one entry for each of these neighbours. The first array holds the position,
+        among the movies of `found`, of the movie that has the neighbour. The second array holds the position
+        of the neighbour in the arrays of the neighbour table.
+    """
     ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
     shifts: Rows = np.subtract(found.begins, ends - found.lengths)
@@ -189,14 +213,16 @@ class MovieSums(NamedTuple):
     """
 
     rows: Rows
-    """int64 [num], the rows of the movies whose number is stored, ascending."""
+    """int64 [num], ascending: the rows of the movies that have a number other than 0. For several reviewers:
+    the pairs of reviewer and movie that have a number other than 0."""
     values: Doubles
-    """float64 [num], the number stored for each movie in `rows`."""
+    """float64 [num], the number of each movie, or of each pair of reviewer and movie, in `rows`."""
     num_movies: int
-    """The length of the sparse vector: the number of all movies, or of all pairs of reviewer and movie."""
+    """The length of the vector, with all numbers that are 0: the number of all movies. For several reviewers:
+    the number of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the vector's numbers of given movies, or of a slice of all movies: float64 [num]."""
+        """Returns the numbers of the given movies, or of a slice of all movies: float64 [num]."""
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -239,11 +265,12 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Sums the entries of each array in `given` that belong to the same number in `found`.
+    """Groups entries of arrays by the numbers in `found`; sums the entries of each group.
 
-    Each array in `given` has one entry for each number in `found`; all numbers in `found` must be below
-    `num_keys`. The function returns the distinct numbers of `found`, ascending, and the sums of each array in
-    `given`.
+    Each array in `given` has one entry for each number in `found`; entries at positions of equal numbers form
+    a group. All numbers in `found` must be below `num_keys`. The function returns the distinct numbers of
+    `found`, ascending, and, for each array in `given`, the sums of the groups. For example, for the numbers
+    [7, 3, 7] and the entries [1, 2, 4], the function returns the numbers [3, 7] and the sums [2, 5].
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:
@@ -260,8 +287,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    The function subtracts from each of a reviewer's values in `above_means` the mean of the reviewer's
-    values; the mean of few values is first moved towards 0.
+    For each reviewer, the function computes the mean of the reviewer's numbers in `above_means`; a mean of
+    few numbers is moved towards 0. The function then subtracts this mean from each of the reviewer's numbers.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -269,21 +296,28 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Returns means in stars, `totals / (weights + _RATING_PRIOR)`; the mean of few ratings is near 0."""
+    """Returns mean differences in stars, `totals / (weights + _RATING_PRIOR)`.
+
+    The array `totals` holds weighted sums of differences between ratings and expected ratings; the array
+    `weights` holds the sums of the weights. The constant moves a mean of few differences towards 0.
+    """
     return totals / (weights + _RATING_PRIOR)
 
 
 def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles, Doubles]:
-    """Averages a reviewer's ratings of each movie's neighbours: of all reviews, and of all reviews but one.
+    """Computes by how many stars, on average, a reviewer rated each movie's neighbours above expectation.
+
+    The function computes the mean over all of the reviewer's ratings, and the mean without each rating in
+    turn. Each rating is weighted by the similarity of the movie and the rated neighbour.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
-        above_means: float64 [num_reviews], the reviewer's ratings minus the movies' mean ratings.
+        above_means: float64 [num_reviews], each of the reviewer's ratings minus the mean rating of the rated
+            movie.
 
     Returns:
-        The mean over all reviews, float64 [num_movies]; and the mean over all reviews except review i in
-        column i, float64 [num_movies, num_reviews]. A mean says by how many stars the reviewer rated a
-        movie's neighbours above expectation.
+        The means over all ratings, in stars, float64 [num_movies]; and the means without each rating, float64
+        [num_movies, num_reviews], where column i leaves out rating i.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -314,14 +348,14 @@ class NeighbourRatings:
         return self.table.look_up(self.histories.movie_rows, self.histories.places)
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns, for each pair of reviewer and movie in `keys`, the mean of `rating - expected rating`.
+        """Returns, for pairs of reviewer and movie, the mean difference between ratings and expected ratings.
 
-        The mean of a pair is taken over the reviewer's ratings of the movie's neighbours.
-
-        Each pair of reviewer and movie is the number `place * num_movies + movie_row`.
+        The mean of a pair is taken over the ratings that the reviewer gave to the movie's neighbours. The
+        argument `keys` holds the pairs; a pair is the number `place * num_movies + movie_row`, where `place`
+        is the position of the reviewer.
 
         Returns:
-            The mean of each pair, float64 [num].
+            The mean difference of each pair, in stars, float64 [num].
         """
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))

@@ -223,8 +223,8 @@ def recommend_movie(
 ) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers who have reviewed the movie are left out. A reviewer's position depends on the score of the
-    movie for the reviewer, which also orders the reviewer's own list.
+    Reviewers who have reviewed the movie are left out. The list is sorted by the score that the movie has for
+    each reviewer. Such scores also sort the movies in a reviewer's own recommendation list.
     """
     from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine

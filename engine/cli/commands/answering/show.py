@@ -31,7 +31,7 @@ def show() -> None:
 
 @show.command(params=[click.Argument(["movie_id"], required=False), TITLE, INDEX, *FORMAT, VERBOSE])
 def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> None:
-    """Show a movie: its card, its reviews by rating and by year, and similar movies."""
+    """Show a movie: facts such as title and price, reviews by rating and by year, and similar movies."""
     from engine.recommender import Engine
 
     engine = Engine.load(index)

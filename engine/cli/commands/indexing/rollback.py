@@ -1,4 +1,4 @@
-"""Implements `engine rollback`, which makes the build before the live build of an index live again."""
+"""Implements `engine rollback`, which makes the previous build of an index live again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.cli.terminal import say
     ]
 )
 def rollback(index: Path, to: str | None, format: str) -> None:
-    """Make the build before the live build of an index live again.
+    """Make the previous build of an index live again.
 
     The change takes one step, and a running service notices the change within a second. A second rollback
     goes one build further back. No build is deleted, so `engine rollback --to BUILD` can make a later build
