@@ -1,9 +1,10 @@
 """Trains the relevance head in parallel on groups of reviewers, each of which a worker holds and trains.
 
-In each round, every worker trains on its group of reviewers. After each round, the tables of movies that the
-workers have learned are averaged, as in local SGD (Stich 2019). In the average of a movie's vectors, each
-worker counts as often as the worker has updated the vectors. Groups that are trained in one process give the
-same result as groups in several workers.
+In each round, every worker trains on its group of reviewers. After each round, the tables that the workers
+have learned, such as the movie vectors, are averaged, as in local SGD (Stich 2019). Each row of the averaged
+tables, such as a movie's vector, is a weighted mean of the workers' rows. The weight of a worker's row is the
+number of times that the worker has updated the row in the round. Groups of reviewers that are trained in one
+process give the same result as groups of reviewers in several workers.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Share(NamedTuple):
 
 
 class Part:
-    """Trains the relevance head on one group of reviewers; a round starts from the tables of all groups.
+    """Trains the relevance head on one group of reviewers; a round starts from tables that all groups share.
 
     Args:
         reviews: the reviews of the group of reviewers, whose rows are numbered from 0.
@@ -56,7 +57,8 @@ class Part:
         level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
             lets the training learn the weights.
         start: the relevance head of an earlier training, with embeddings for the group's reviewers alone; the
-            training starts from the vectors of this head. None lets the training start from random vectors.
+            training starts from the vectors of this head. If `start` is None, the training starts from random
+            vectors.
     """
 
     def __init__(
@@ -85,7 +87,12 @@ class Part:
         )
 
     def train(self, number: int, rate: float, tables: Tables | None) -> Share:
-        """Trains the group for round `number` from the given tables; None stands for the current tables."""
+        """Trains the relevance head for round `number` on the reviewers of this `Part`.
+
+        The training starts from `tables`: the tables that all groups of reviewers share, such as the movie
+        vectors. If `tables` is None, the training starts from the tables that this `Part` holds. The argument
+        `rate` is the learning rate.
+        """
         # Each round has a random generator of its own, so that a resumed training draws the same numbers as a
         # training without interruption.
         generator = np.random.default_rng([*self._seed, number])
@@ -98,11 +105,15 @@ class Part:
         return Share(losses, self._network.tables())
 
     def tables(self) -> Tables:
-        """Returns this group's copy of the tables that all groups share, such as the movie vectors."""
+        """Returns a copy of the tables that this `Part` has learned, such as the movie vectors."""
         return self._network.tables()
 
     def head(self, tables: Tables) -> RelevanceHead:
-        """Returns the relevance head made of the given shared tables and of this group's embeddings."""
+        """Returns the relevance head made of `tables` and of the embeddings of this `Part`'s reviewers.
+
+        The argument `tables` holds the tables that all groups of reviewers share, such as the movie
+        vectors.
+        """
         self._network.assign_tables(tables)
         return self._network.head()
 
@@ -113,23 +124,30 @@ class Part:
     def own(self) -> list[Floats]:
         """Returns the arrays that a checkpoint must hold for the reviewers whom this `Part` trains.
 
-        The arrays are the reviewers' embeddings, Adam's running means and the numbers of updates. If these
-        numbers are in a file, one array holds all of them.
+        The returned arrays are the reviewers' embeddings, the running means of the Adam optimizer, and the
+        number of updates of each embedding. If the embeddings are in a file, a single returned array holds
+        the embeddings, the running means and the numbers of updates.
         """
         return [variable.numpy() for variable in self._network.own_variables]
 
     def restore(self, place: int, values: Floats) -> None:
-        """Replaces the variable at position `place` by the array at this position in a result of `own`."""
+        """Restores an array from a checkpoint for the reviewers whom this `Part` trains.
+
+        The argument `values` is the array, and `place` is the array's position in the list that the method
+        `own` returns.
+        """
         self._network.own_variables[place].assign(values)
 
 
 class Rounds:
     """Stands in for a sampler of batches, because `PartedNetwork` trains a whole round in one step.
 
-    The only batch of a round is the round's number; each group of reviewers draws examples on its own.
+    In place of the batches of a round, the method `batches` yields one item, the number of the round. Each
+    group of reviewers draws its own training examples.
 
     Args:
-        batch_size: the number of training examples in a round, for the progress bar.
+        batch_size: the number of training examples in a whole round, from which the progress bar computes the
+            examples per second.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -193,7 +211,10 @@ class PartedNetwork:
         return drawn
 
     def train(self, batch: int, learning_rate: float, seed: int) -> float:
-        """Trains all groups of reviewers for the round with the number `batch`; returns the mean loss."""
+        """Trains all groups of reviewers for one round; returns the mean loss of the groups' batches.
+
+        The argument `batch` is the number of the round, which `Rounds` yields in place of batches.
+        """
         tables = self._runner.share(self._tables)
         begun = [part("train", batch, learning_rate, tables) for part in self._parts]
         shares: list[Share] = [wait() for wait in begun]
@@ -239,8 +260,9 @@ def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
     """Averages the shared tables that the groups of reviewers have learned in one round of training.
 
     The argument `before` holds the shared tables at the start of the round; `learned` holds the tables of
-    each group at the end of the round. In the average of a table's row, a group has a weight: the number of
-    times that the group has updated the row. A row that no group has updated keeps the values in `before`.
+    each group at the end of the round. Each row of an averaged table is a weighted mean of the rows that the
+    groups of reviewers have learned. The weight of a group's row is the number of times that the training on
+    the group has updated the row in this round. A row that no group has updated keeps the values in `before`.
     """
     result: Tables = []
     for place, old in enumerate(before):

@@ -179,8 +179,9 @@ def check_given(
 ) -> None:
     """Checks the option --columns, which gives the names of columns in the files, such as `rating=stars`.
 
-    The column before the equals sign must be one of NAMEABLE. The name after the equals sign must be the name
-    of a column in at least one file.
+    The part before an equals sign in --columns, such as `rating` in `rating=stars`, must be one of NAMEABLE.
+    The part after an equals sign in --columns, such as `stars` in `rating=stars`, must name a column of at
+    least one file. An empty part after the equals sign, as in `rating=`, is allowed.
 
     Raises:
         ConfigError: the option --columns gives an unknown column, or a name that no column of any file has.
@@ -296,7 +297,7 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 def _maybe_rating(columns: Columns) -> str:
     """Returns a question for a warning: does the first column of numbers that is not used hold the ratings?
 
-    Without such a column, the result is "".
+    Returns "" if no unused column of the file holds numbers that may be ratings.
     """
     for name in columns.ignored:
         place = columns.names.index(name)

@@ -71,8 +71,8 @@ def links_of(details: str) -> list[str]:
 def _html_in(details: str) -> Iterator[str]:
     """Yields the parts of a movie's metadata field `details` that may be HTML.
 
-    If the text is a JSON object, every string in the object that contains "<" is yielded. Any other text is
-    yielded as a whole.
+    If the text of the field is a JSON object, every string in the object that contains "<" is yielded. If the
+    text of the field is not a JSON object, the whole text is yielded.
     """
     if not details.lstrip().startswith("{"):
         yield details

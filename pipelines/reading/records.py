@@ -38,7 +38,11 @@ csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
 
 
 class Records(NamedTuple):
-    """Holds consecutive records of a file as one text; the attributes are parameters of `stage_records`."""
+    """Holds consecutive records of a file as one text.
+
+    The SQL statement `stage_records` has a parameter for each attribute of `Records`, with the attribute's
+    name.
+    """
 
     text: str
     """The text of the records, without blank lines and without the header."""
@@ -118,11 +122,12 @@ class RecordReader:
             yield Records(text, first_line, numbers, self.source.delimiter, "\n")
 
     def _split(self, first_line: int, text: str, *, more: bool) -> tuple[list[Records], int, str]:
-        """Splits whole lines into records.
+        """Splits the lines of `text` into records.
 
-        Returns the records, the line number at which the unsplit rest of the text begins, and the unsplit
-        rest. The caller must split the unsplit rest again, together with the lines that follow. If `more` is
-        false, no lines follow, and the unsplit rest is empty.
+        Returns the records, the line number at which the unsplit rest of `text` begins, and the unsplit rest
+        of `text`. The rest of `text` stays unsplit because its record may continue in the next lines of the
+        file. The caller must split the unsplit rest of `text` again, together with the next lines of the
+        file. If `more` is false, the file has no lines after `text`, and the whole of `text` is split.
         """
         lines = io.StringIO(text, newline="\n").readlines()
         if not lines:
@@ -204,7 +209,10 @@ class RecordReader:
         self.num_continued += sum(1 for line in continued if line.strip(BLANKS))
 
     def _take(self, lines: list[str], start: int, *, more: bool) -> tuple[list[str], int] | None:
-        """Reads one record; quotes in the record's first line may be ordinary characters of unquoted fields.
+        """Reads the record that begins at `lines[start]`, even if the quotes in that line are faulty.
+
+        If the quotes do not enclose fields, the line `lines[start]` alone is the record, and the quotes are
+        ordinary characters of the record's fields.
 
         Returns the fields, and the position in `lines` after the record. Returns None if the record may
         continue in text that was not read yet.
@@ -237,10 +245,11 @@ class RecordReader:
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
         """Tells whether the lines from `start` to before `end` may be one record with line breaks in fields.
 
-        No line between the first and the last line may look like a complete record. The first and the last
-        line must not both look like complete records. One of the two may, because the last line of a quoted
-        field often looks like a record by chance. More than _MOST_LINES lines, or more than _MOST_CHARACTERS
-        characters, are never one record.
+        The result is false if a line that is neither the first nor the last line looks like a complete
+        record. The result is also false if the first line and the last line of several lines both look like
+        complete records. The last line alone may look like a complete record, because the last line of a
+        quoted field often looks like a record by chance. More than _MOST_LINES lines, or more than
+        _MOST_CHARACTERS characters, are never one record.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:
             return False

@@ -10,7 +10,8 @@ _RARE = 0.03
 """When the kinds of characters in a column are described, a kind that occurs in at most this share of the
 values is ignored."""
 _MOST_LOOKED_AT = 100
-"""The number of first characters of a value whose kinds (digits, letters and so on) are looked at."""
+"""The number of characters at the start of a value that are classified as digits, letters and so on; the rest
+of a longer value is ignored."""
 
 
 def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[Sequence[str]], bool]:

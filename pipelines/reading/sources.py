@@ -87,8 +87,9 @@ def inspect_inputs(
 ) -> tuple[list[Source], list[Source]]:
     """Recognises the format of each input, and copies inputs that can be read only once to `folder`.
 
-    Of a remote file, at least the first `head` bytes are copied to `folder`. If `head` is 0, the copied bytes
-    of a remote file, unless it is a Parquet file, are deleted from the disk after its format is recognised.
+    Of a remote file, at least the first `head` bytes are copied to `folder`. If the number `head` is 0, the
+    copied bytes of a remote file are deleted from the disk after the file's format is recognised. The copied
+    bytes of a remote Parquet file are kept.
 
     Raises:
         SourceError: an input cannot be read, or the format of an input is unknown.

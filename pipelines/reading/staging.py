@@ -258,7 +258,12 @@ def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
 
 
 def block_size_for(config: IngestConfig, memory_per_byte: int = MEMORY_PER_BYTE) -> int:
-    """Returns the size of a block in bytes with which one block per thread fits into the memory limit."""
+    """Returns the largest block size, in bytes, at which one block per thread fits into the memory limit.
+
+    The returned size is at least _SMALLEST_BLOCK, even if the memory limit is small, and at most BLOCK_SIZE.
+    The argument `memory_per_byte` is the number of bytes of memory that are planned for each byte of a
+    block.
+    """
     limit, threads = size_in_bytes(config.memory_limit), num_staging_threads(config.threads)
     return min(max(limit // (memory_per_byte * threads), _SMALLEST_BLOCK), BLOCK_SIZE)
 

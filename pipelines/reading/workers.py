@@ -150,7 +150,11 @@ def insert_parquet(database: duckdb.DuckDBPyConnection, table: str, content: byt
 
 
 def _groups(files: Sequence[FileToStage], number: int) -> Iterator[list[FileToStage]]:
-    """Divides files into about `number` groups or more; a group is one large file or several small files."""
+    """Divides files into groups, each of which a worker reads in one call.
+
+    A group is one large file or several small files. The total size of several small files in a group is at
+    most a `number`-th of the size of all files, and at most _BYTES_A_CALL bytes.
+    """
     most = min(_BYTES_A_CALL, sum(file.source.size for file in files) // number)
     group: list[FileToStage] = []
     num_bytes = 0

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 SITTING = 20
-"""The largest distance of two reviews in a reviewer's history, in reviews, that still counts as near."""
+"""Two reviews in a reviewer's history count as near each other if they are at most this many reviews
+apart."""
 _DAMPING = 3.0
 """The number that `_beyond` adds to the expected number of common reviewers of two movies, so that pairs of
 rarely reviewed movies do not get large values by chance."""
@@ -26,20 +27,22 @@ _MAX_HISTORY = 300
 """The largest number of latest reviews of a reviewer that are paired with each other; the time to make pairs
 grows with the square of the number of reviews."""
 _TOP = 10
-"""The number of highest values of a matrix row that `units` averages."""
+"""The function `units` computes the mean of this many of a movie's highest similarities."""
 
 
 class Pairs(NamedTuple):
     """Holds how much more often movies are reviewed together than the movies' popularity explains."""
 
     sittings: csr_array
-    """Sparse float32 [num_rows, num_movies], computed by `_beyond`: how much more often two movies are
-    reviewed near each other than popularity explains. Two reviews are near each other if at most SITTING
-    reviews apart in a reviewer's history. If the model ignores the order of reviews, all reviews of a
-    reviewer are near each other. Only positive values are stored."""
+    """Sparse float32 [num_rows, num_movies], with a row for each compared movie, computed by `_beyond`: how
+    much more often two movies are reviewed near each other than the movies' popularity explains. Two reviews
+    in a reviewer's history are near each other if they are at most 20 (SITTING) reviews apart. If the model
+    ignores the order of reviews, all reviews of a reviewer are near each other. Only positive values are
+    stored."""
     likes: csr_array
-    """Sparse float32 [num_rows, num_movies], computed by `_beyond`: how many more reviewers like both of two
-    movies than popularity explains. Only positive values are stored."""
+    """Sparse float32 [num_rows, num_movies], with a row for each compared movie, computed by `_beyond`. A
+    value is high if more reviewers like both the movie of the row and the movie of the column than the
+    movies' popularity explains. Only positive values are stored."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,8 @@ class Evidence:
 def in_units(values: csr_array, shrinkage: float) -> csr_array:
     """Divides each row of a sparse matrix by the mean of the row's ten highest values plus `shrinkage`.
 
-    The function `units` computes the mean. The shrinkage, a positive number, keeps the values of movies with
-    few reviews small.
+    The function `units` computes the mean of each row's ten highest values. The shrinkage, a positive number,
+    keeps the values of movies with few reviews small.
     """
     scaled = values.copy()
     divisors = np.repeat(units(values) + shrinkage, np.diff(values.indptr))
@@ -121,7 +124,8 @@ def in_units(values: csr_array, shrinkage: float) -> csr_array:
 def units(values: csr_array) -> Doubles:
     """Returns the mean of the ten highest values of each row of a sparse matrix: float64 [num_rows].
 
-    In a row with fewer than ten values, the missing values count as 0.
+    If a row of the sparse matrix stores fewer than ten values, the sum of the stored values is divided by
+    ten.
     """
     means = np.zeros(values.shape[0])
     for row in range(values.shape[0]):
@@ -189,8 +193,10 @@ def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Ro
     """Returns the positive values of `(counted - expected) / sqrt(expected + _DAMPING)` for pairs of movies.
 
     The matrix `counted` holds how often two movies are reviewed or liked together, with a row for each movie
-    in `movie_rows`. If popularity alone decided, the movies i and j would come together `shares[i] *
-    totals[j]` times, which is the expected number. A movie is not paired with itself.
+    in `movie_rows`. The expected number for the movies i and j is `shares[i] * totals[j]`: how often the
+    movies would be reviewed or liked together if popularity alone decided. The argument `totals`, float64
+    [num_movies], holds each movie's popularity, such as the number of its reviewers. The argument `shares`
+    holds the values of `totals`, multiplied by a constant. A movie is not paired with itself.
     """
     from scipy.sparse import csr_array
 

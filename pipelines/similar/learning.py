@@ -1,4 +1,4 @@
-"""Learns how much each kind of similarity of two movies counts, from held-out reviews, links and series."""
+"""Learns the weight of each kind of similarity of movies, from held-out reviews and from movies' metadata."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ NUM_PARTS = 5
 _COMPARED_AT_ONCE = 64
 """The number of movies that are compared with all movies at once."""
 _MAX_QUESTIONS = 1000
-"""The largest number of questions "which movies are most like this movie?" of each kind: questions with
-answers from held-out reviews, and questions with answers from the metadata's links between movies."""
+"""The largest number of reviewers from whose reviews questions "which movies are most like this movie?" are
+made; also the largest number of such questions that are made from metadata."""
 _LAST_ASKED = 3
 """The largest number of questions "which movies are most like this movie?" about one reviewer's movies; the
 questions are about the movies of the reviewer's latest training reviews."""
 _POOL = 100
-"""The number of movies that each kind of similarity adds to the candidates for the answer to a question. With
-this number, nearly all movies with the highest weighted sums of similarities are candidates."""
+"""The number of movies most like a movie that each kind of similarity adds to the movie's candidates; weights
+are judged by the order in which they rank the candidates. With 100 candidates from each kind of similarity,
+nearly all movies with the highest weighted sums of similarities are candidates."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
 """The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
 and the number of best weight vectors around which the next round draws."""
 _SERIES = (0.0, 0.1, 0.2, 0.4, 0.8)
-"""The values that the search tries for `Weights.series`, which is added for two movies of one series."""
+"""The values that `choose_weights` tries for `Weights.series`, a number that is added to the similarity of
+two movies of one series."""
 _PENALTY = 20.0
-"""The factor of a penalty in the search for weights. Weights get the penalty if their lists of similar movies
-find too few held-out movies: fewer than lists that are made from shared reviewers alone."""
+"""The factor of a penalty when `choose_weights` searches for the best weights of the kinds of similarity.
+Weights get the penalty if their lists of similar movies find too few movies of held-out reviews: fewer than
+lists that are made from shared reviewers alone."""
 _LEAST = 1e-6
 """A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
 infinite."""
@@ -59,16 +62,17 @@ class _Questions(NamedTuple):
     movie_rows: Rows
     """int64 [num_questions], the row of the movie that each question asks about."""
     numbers: Rows
-    """int64 [num_answers], the number of the question that each right answer belongs to, ascending. The
-    number of a question is its position in `movie_rows`."""
+    """int64 [num_answers], ascending, the number of the question "which movies are most like this movie?"
+    that each movie in `answers` answers. The number of a question is the question's position in
+    `movie_rows`."""
     answers: Rows
-    """int64 [num_answers], the movie row of each right answer."""
+    """int64 [num_answers], the rows of the movies that are right answers to the questions in `numbers`."""
 
 
 class _Pools(NamedTuple):
-    """Holds candidates for the movies most like each movie that a question asks about.
+    """Holds, for each of several movies, candidates for the most similar movies, with their similarities.
 
-    The candidates are compared by their similarities to the movie of the question.
+    For each of the several movies, a question "which movies are most like this movie?" is asked.
     """
 
     movie_rows: Rows
@@ -77,13 +81,13 @@ class _Pools(NamedTuple):
     """int64 [num_movies, num_candidates], the rows of the candidates for each movie in `movie_rows`; unused
     positions hold the row of the movie itself."""
     parts: dict[float, Floats]
-    """Maps each tried value of `Weights.shrinkage` to an array, float32 [num_movies, num_candidates,
-    NUM_PARTS]. The array holds NUM_PARTS kinds of similarity between each candidate and the movie in
-    `movie_rows`."""
+    """Maps each value in _SHRINKAGES to the similarities that are computed with this value as
+    `Weights.shrinkage`. The similarities are an array, float32 [num_movies, num_candidates, NUM_PARTS]:
+    NUM_PARTS kinds of similarity between each movie in `movie_rows` and each of the movie's candidates."""
     series: Floats
-    """float32 [num_movies, num_candidates], above 0 if the candidate and the movie in `movie_rows` are of one
-    series: 1 if both are of the same year, falling to 0.5 with the years between them. A candidate outside
-    the series has the value 0."""
+    """float32 [num_movies, num_candidates], the nearness of each movie in `movie_rows` to each candidate of
+    the same film series; 0 if the movie and the candidate are not of the same series. The nearness of two
+    films of a series is 1 for films of the same year, and falls to 0.5 with the years between the films."""
 
 
 def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -> Weights:
@@ -93,13 +97,13 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
     movies answer. Questions from reviews are about the movies of a reviewer's latest training reviews; the
     right answers are the movies of the reviewer's held-out reviews. Questions from metadata are about movies
     that metadata links to other movies, and about movies of a series; the right answers are the linked movies
-    and the movies of the series. The search maximises a product: the mean NDCG@10 of the questions from
-    reviews times the mean NDCG@10 of the questions from metadata.
+    and the movies of the series. The search maximises the product of two means: the mean NDCG@10 of lists
+    that answer questions from reviews, and the mean NDCG@10 of lists that answer questions from metadata.
 
-    Weights get a penalty if the NDCG@10 of the questions from reviews is below a limit. The limit is the
-    NDCG@10 of lists that are made from shared reviewers alone, plus one standard error. The field
-    `Weights.series` is chosen last, because lists of movies of the same series would answer most questions
-    from metadata.
+    Weights get a penalty if their lists of similar movies have a low NDCG@10 when held-out reviews hold the
+    right answers. An NDCG@10 is low if it is below the NDCG@10 of lists that are made from shared reviewers
+    alone, plus one standard error (see `_least_found`). The field `Weights.series` is chosen after the other
+    weights, because movies of the same series are right answers to most questions from metadata.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
@@ -158,8 +162,8 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator) -> _Questions:
     """Makes questions "which movies are most like this movie?" from the latest reviews of reviewers.
 
-    The questions are about the movies of a reviewer's latest training reviews. The right answers are the
-    movies of the reviewer's held-out reviews.
+    The questions are about the movies of a reviewer's latest training reviews. The right answers to a
+    question about a reviewer's movie are the movies of the same reviewer's held-out reviews.
     """
     offsets, movie_rows = model.histories.offsets, model.histories.movie_rows
     reviewers = distinct(held_out.reviewer_rows)
@@ -184,8 +188,8 @@ def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator)
 def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Questions:
     """Makes questions "which movies are most like this movie?" from series, and from links in metadata.
 
-    The right answers are the movies of the same series, and the movies that the metadata of the movie links
-    to. Movies without training reviews are left out.
+    The right answers to a question about a movie are the other movies of the movie's series, and the movies
+    to which the movie's metadata links. Movies without training reviews are left out.
     """
     reviewed = model.histories.movie_counts(model.num_movies) > 0
     in_series = np.flatnonzero((traits.series >= 0) & reviewed)
@@ -209,8 +213,9 @@ def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Qu
 def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
     """Finds, for each movie that a question is about, candidates for the most similar movies.
 
-    Returns the candidates with their similarities of all kinds. The argument `kinds` holds the questions of
-    each kind.
+    Returns the candidates with their similarities of all kinds. The argument `kinds` holds questions "which
+    movies are most like this movie?": the questions that are made from reviews, and the questions that are
+    made from metadata.
     """
     movie_rows = distinct(np.concatenate([kind.movie_rows for kind in kinds]))
     traits, found = evidence.traits, []
@@ -251,13 +256,13 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
 def _compared(
     evidence: Evidence, movie_rows: Rows
 ) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
-    """Compares each movie in `movie_rows` with all movies; yields two lists of similarities for each movie.
+    """Yields a pair of lists for each movie in `movie_rows`: the similarities of the movie and all movies.
 
-    The first list holds two kinds of similarity, computed from the reviewers whom two movies share:
-    `sittings` and `likes` of `Pairs`. Each kind is a tuple of the rows of the similar movies, the
-    similarities, and the mean of the ten highest similarities. The second list holds three kinds of
-    similarity: the cosines of two movies' vectors, categories and words. Each kind is an array, float32
-    [num_movies].
+    The first list of a pair holds two kinds of similarity from reviews, `Pairs.sittings` and `Pairs.likes`.
+    In the first list, each kind of similarity is a tuple: the rows of the similar movies, the similarities,
+    and the mean of the ten highest similarities. The second list of a pair holds three kinds of similarity:
+    the cosines of two movies' vectors, categories and words. In the second list, each kind of similarity is
+    an array, float32 [num_movies].
     """
     traits = evidence.traits
     matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
@@ -286,12 +291,14 @@ def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float)
 
 
 def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
-    """Returns the NDCG@10 of questions from reviews that weights must reach to get no penalty.
+    """Returns the limit of the mean NDCG@10 below which `choose_weights` gives weights a penalty.
 
-    The number is the mean NDCG@10 of plain lists, plus a standard error. Plain lists come from
-    `Model.neighbours`, which compares movies by shared reviewers alone. For each question, the NDCG@10 of a
-    list with equal weights of all kinds of similarity is subtracted from the NDCG@10 of the plain list. The
-    standard error is that of the mean of these differences.
+    The questions `co_reviews` ask which movies are most like a movie; held-out reviews hold the right
+    answers. The returned number is the mean NDCG@10 of lists from `Model.neighbours`, plus a standard error.
+    The table `Model.neighbours` compares movies by shared reviewers alone. The standard error is that of the
+    mean advantage of lists from `Model.neighbours` over lists with equal weights of all kinds of similarity.
+    For each question, the advantage is the NDCG@10 of the list from `Model.neighbours` minus the NDCG@10 of
+    the list with equal weights.
     """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):
@@ -306,13 +313,15 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
 
 
 class _Answered(NamedTuple):
-    """Tells which movies in lists of similar movies are right answers to questions of one kind.
+    """Marks the right answers to questions "which movies are most like this movie?" in lists of movies.
 
-    There is one list for each movie that a question of any kind is about.
+    There is one list for each movie about which a question is asked. Only questions from one source are
+    marked: either from reviews or from metadata.
     """
 
     asked: Rows
-    """int64 [num_questions], the position of the list for each question's movie among all lists."""
+    """int64 [num_questions], tells which list of similar movies answers each question: the list's position
+    among all lists."""
     is_answer: NDArray[np.bool_]
     """bool [num_questions, num_listed], whether each movie of the question's list is a right answer."""
     ideal: Doubles
@@ -320,10 +329,10 @@ class _Answered(NamedTuple):
 
 
 def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
-    """Marks the right answers to questions of one kind in lists of similar movies.
+    """Marks the movies in lists of similar movies that are right answers to the questions `kind`.
 
-    The argument `listed`, int64 [num_movies, num_listed], holds a list of similar movies for each movie in
-    `movie_rows`.
+    Each question in `kind` asks which movies are most like a movie. The argument `listed`, int64 [num_movies,
+    num_listed], holds a list of similar movies for each movie in `movie_rows`.
     """
     asked = np.searchsorted(movie_rows, kind.movie_rows)
     most = int(max(listed.max(), kind.answers.max())) + 1
@@ -336,8 +345,9 @@ def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
 def _ndcg_at(places: Rows, answered: _Answered) -> Doubles:
     """Returns the NDCG@10 of each question: float64 [num_questions].
 
-    The argument `places`, int64 [num_movies, K], tells which K movies of each marked list rank highest, as
-    positions in the list, highest rank first.
+    The argument `answered` holds lists of similar movies in which the right answers are marked. The argument
+    `places`, int64 [num_movies, K], holds for each list in `answered` the positions of the K movies that rank
+    highest, highest rank first.
     """
     hits = np.take_along_axis(answered.is_answer, places[answered.asked], axis=1)
     return np.asarray(hits @ _GAINS[: places.shape[1]] / answered.ideal, dtype=np.float64)
@@ -350,11 +360,12 @@ def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
 
 
 def are_learned(links: Rows) -> NDArray[np.bool_]:
-    """Tells, for each link between movies in metadata, whether an evaluation learns weights from the link.
+    """Tells for each link in metadata whether an evaluation learns from the link or measures with the link.
 
-    The argument `links`, int64 [num_links, 2], holds pairs of movie rows, such as by "also bought". The
-    evaluation measures lists of similar movies with the links from which it does not learn. Two links between
-    the same movies in opposite directions get the same value, because a learned link would reveal the
-    opposite link.
+    The argument `links`, int64 [num_links, 2], holds pairs of movie rows: the metadata of the first movie
+    links to the second movie, such as by "also bought". An evaluation passes the links with the result true
+    to `choose_weights`, which learns weights of the kinds of similarity. With the links whose result is
+    false, an evaluation measures lists of similar movies. A link from one movie to another and the link back
+    get the same result, so that the evaluation never measures with the reverse of a learned link.
     """
     return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

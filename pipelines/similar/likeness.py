@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 NUM_SIMILAR = 100
 """The largest number of similar movies of a movie that the table of similar movies holds."""
 MOST_COMPARED = 20_000
-"""The number of most reviewed movies with which every movie is compared by vectors and metadata, so that the
-time of the comparison grows linearly with the number of movies."""
+"""Every movie is compared by vectors and metadata with at most this many movies, the most reviewed ones, and
+with the movies that share reviewers with the movie. A comparison with all movies would take a time that grows
+with the square of the number of movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of scores in memory at once: 32 MiB of float32."""
 
@@ -38,8 +39,9 @@ class Weights:
     """
 
     sittings: float = 0.2
-    """The weight of a similarity that is high if reviews of two movies are often near each other in
-    reviewers' histories, more often than the movies' popularity explains."""
+    """The weight of a similarity that comes from the positions of reviews in reviewers' histories. The
+    similarity is high if reviews of two movies are near each other more often than the movies' popularity
+    explains."""
     likes: float = 0.2
     """The weight of a similarity that is high if more reviewers like both movies than popularity explains."""
     vectors: float = 0.2
@@ -68,7 +70,8 @@ class Weights:
 def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
     """Finds the movies most like each movie, at most NUM_SIMILAR, by a weighted sum of several similarities.
 
-    The weighted sum for two movies is divided by the sum of all weights; a result above 1 is lowered to 1.
+    The weighted sum of two movies' similarities is divided by 1 + `weights.series`, the sum of all weights. A
+    similarity that is above 1 after the division is lowered to 1.
     """
     parts = list(_similar(evidence, weights))
     rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))

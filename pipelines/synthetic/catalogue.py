@@ -30,7 +30,7 @@ _EDITIONS = (
 """The kinds of additional editions of a film; each kind consists of the text added to the film's title, and
 the format as a position in FORMATS."""
 _FAME_FLATNESS = 25.0
-"""The constant q in the fame of a film, 1 / (rank + q), where rank 0 is the most famous film. With this q,
+"""The constant q in the fame of a film, 1 / (rank + q), where rank 0 is the most famous film. With q = 25,
 the most reviewed movie has about the same share of all reviews as in published numbers about the real data
 set."""
 _VARIANT_FAME = 0.25

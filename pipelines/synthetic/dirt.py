@@ -99,7 +99,10 @@ class LinePlan(NamedTuple):
 
 
 def share(count: int, part: int, num_parts: int) -> int:
-    """Returns the size of part `part`, from 0, if `count` items are divided into `num_parts` equal parts."""
+    """Returns the size of one part if `count` items are divided into `num_parts` parts of nearly equal size.
+
+    The argument `part` is the number of the part, from 0 to `num_parts - 1`.
+    """
     return count * (part + 1) // num_parts - count * part // num_parts
 
 

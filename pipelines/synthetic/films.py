@@ -60,8 +60,9 @@ class Film(NamedTuple):
 def film_of_taste(taste: str, number: int) -> Film:
     """Returns film `number` of a genre; number 0 is the most famous film of the genre.
 
-    Real films come before invented films. Two films of a genre with different numbers below 122,880 differ in
-    title or year.
+    In each genre, the real films have the lowest numbers, and the invented films have the numbers after the
+    real films. Any two films of one genre differ in title or year if their values of `number` differ and are
+    below 122,880.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))

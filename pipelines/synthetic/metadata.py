@@ -24,9 +24,9 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""Of the metadata lines whose field `details` has no error, one in this many, on average, holds a JSON object
-in the field; the other lines hold an HTML page. If `metadata_chunks` is called with `brief`, all these lines
-hold a JSON object."""
+"""On average, one metadata line in this many holds a JSON object in the field `details`; the other lines hold
+an HTML page in `details`. Lines whose field `details` has an error do not count. If `metadata_chunks` is
+called with `brief`, every metadata line whose `details` have no error holds a JSON object in `details`."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -79,8 +79,8 @@ def metadata_chunks(
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
     """Yields a dictionary for each movie, which maps each metadata field to the field's error, or to "".
 
-    The name of an error is the name of the error's rate in `DirtRates`. Up to rounding, the share of movies
-    with an error is the error's rate in `rates`.
+    The name of an error is the name of the error's rate in `DirtRates`, such as "html_titles". For each kind
+    of error, the share of the movies with the error is the value in `rates`, rounded to whole movies.
     """
     columns = []
     for names in _KINDS.values():
