@@ -93,8 +93,8 @@ OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for 
 """Remarks for reviewers who favour a genre, such as "Mostly I watch westerns.": four remarks for each genre,
 with the genres in the order of TASTES."""
 NUM_PHRASES = 8
-"""The number of headlines in each group of SUMMARIES, and of half sentences in each group of VERDICTS; a
-group holds the phrases for one number of stars."""
+"""The number of headlines in SUMMARIES for each number of stars (1 to 5). VERDICTS holds equally many ends of
+sentences, such as "left me cold.", for each number of stars."""
 NUM_REMARKS = len(_REMARKS)
 """The number of remarks about each genre."""
 _OPENINGS = (

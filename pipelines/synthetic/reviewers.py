@@ -97,9 +97,10 @@ def draw_reviews(
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
     """Returns how much a reviewer must like a movie to give 2, 3, 4 and 5 stars: float64 [4].
 
-    How much a reviewer liked a movie is a number, the pleasure of the review. The four limits of pleasure are
-    found from a hundred thousand trial reviews, so that the stars of synthetic reviews are distributed as in
-    published data.
+    The pleasure of a review is a number that tells how much the reviewer liked the movie. The four returned
+    numbers are the least pleasure for 2, 3, 4 and 5 stars. The function draws a hundred thousand trial
+    reviews, and chooses four numbers that give the trial reviews 1 to 5 stars in the shares of published
+    data.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -113,7 +114,7 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
 def stars(pleasure: FloatArray, edges: FloatArray) -> IntArray:
     """Converts the pleasure of each review (how much the movie was liked) to 1 to 5 stars.
 
-    The array `edges` holds the four limits that `star_edges` returns: the least pleasure for 2, 3, 4 and 5
+    The array `edges` holds the four numbers that `star_edges` returns: the least pleasure for 2, 3, 4 and 5
     stars.
     """
     return np.searchsorted(edges, pleasure, side="right") + 1
@@ -163,10 +164,12 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the same genre; returns the positions of the reviews and of the movies.
+    """Pairs reviews with movies of the reviewers' favourite genres; returns both positions of each pair.
 
-    A review is paired with at most one movie, and a movie with at most one review. The arguments are the
-    genre that each review's reviewer favours, and the genre of each movie.
+    A review is paired with at most one movie, and a movie with at most one review. The array `row_tastes`
+    holds, for each review, the favourite genre of the reviewer; `movie_tastes` holds the genre of each movie.
+    The first returned array holds each pair's position in `row_tastes`, and the second holds each pair's
+    position in `movie_tastes`.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -179,8 +182,9 @@ def _matched_by_taste(
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
     """Sorts the positions of an array of genres by genre, in random order within each genre.
 
-    Returns the sorted positions, and an integer key for each sorted position: the genre times 10**12, plus
-    the place within the genre, from 0.
+    The first returned array holds all positions in `tastes`, sorted by genre. The second returned array holds
+    an integer key for each position in the first array. The key is the genre times 10**12, plus the number of
+    positions of the same genre that stand earlier in the first array.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]
@@ -226,9 +230,9 @@ def _survival(mean: float, most: int) -> FloatArray:
 def _days(heyday: FloatArray, counts: IntArray, years: IntArray, draws: Draws) -> IntArray:
     """Draws the day of each review: int64 [num_reviews].
 
-    The array `heyday` holds, for each review, the time when its reviewer is most active, from 0 (1998) to 1
-    (2018). Most reviewers write all their reviews within weeks of this time; the busiest reviewers write for
-    years. No review of a film is dated before the film's year.
+    The array `heyday` holds, for each review, the time when the reviewer is most active, from 0 (1998) to 1
+    (2018). Most reviews are dated within weeks of the time when the reviewer is most active; reviewers with
+    very many reviews write for years. No review of a film is dated before the film's year.
     """
     spread = np.where(draws.uniform(len(heyday)) < _IN_HEYDAY, 0.01 + counts / 2000, 0.6)
     when = heyday + spread * (draws.uniform(len(heyday)) - 0.5)

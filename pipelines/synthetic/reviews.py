@@ -198,7 +198,12 @@ class _Renderer:
     def __call__(
         self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
     ) -> list[str]:
-        """Returns each review line as JSON; `sentences` holds the neutral sentences of original reviews."""
+        """Returns each review line as JSON.
+
+        The list `sentences` holds one text for each original review of the chunk. The text says nothing about
+        the film's quality, and makes the review longer; the text may be empty. Copies and edits of a review
+        get the text of the original review.
+        """
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES
         verdict, rest = rest % NUM_PHRASES, rest // NUM_PHRASES

@@ -19,7 +19,8 @@ from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
 """The framing (way of division into objects) of a JSON file whose objects stand one after another or in
-lists. Objects may span lines or share a line."""
+lists. In a file with the framing "*", a JSON object may span several lines, and several JSON objects may
+share a line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
@@ -45,15 +46,16 @@ _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
 """Matches the starts of nested objects, in which each object is the first value of the object around it."""
 _LONGEST_START = 200
-"""The number of characters at the end of the text read so far that are searched again after more text is
-read. A pattern, such as the start of an object, may begin in these characters, and end in text that is not
-read yet."""
+"""The assumed largest length, in characters, of the patterns for which JSON text is searched, such as the
+start of an object. The end of the text that was read so far may cut a pattern in two. Therefore, this many
+characters at the end of the text are searched again after the next piece of the file is read."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
 _SURE_DISTANCE = 16
-"""If at least this many characters of the text read so far follow a syntax error, the object is damaged. If
-fewer characters follow, the error may only mean that the rest of the object is not read yet."""
+"""If at least this many characters were read after the position of a syntax error in a JSON object, the
+object counts as damaged. If fewer characters were read after a syntax error, the error may only mean that the
+end of the JSON object is not read yet."""
 
 
 _decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -146,8 +148,8 @@ def _end_in_head(text: str, start: int) -> int | None:
 class DocumentReader:
     """Iterates once over the objects of a JSON file, as blocks that hold one object in each line.
 
-    The objects are numbered from 1, and messages show the numbers as line numbers. Damaged text becomes one
-    line, which ends where the next object seems to start.
+    The JSON objects of a file are numbered from 1, and error messages show the number of an object as a line
+    number. Damaged text becomes one line, which ends where the next object seems to start.
     """
 
     path: Path
@@ -169,8 +171,9 @@ class DocumentReader:
     num_lines: int = field(default=0, init=False)
     """The number of objects in the file; the value is valid after the last block was read.
 
-    In an undamaged file, objects are counted by their brackets, independently of the reading, so that a lost
-    object is noticed.
+    In an undamaged file with the framing `VALUES`, `num_lines` is found by a separate count of the opening
+    brackets in the text. Callers compare `num_lines` with the number of objects that they received, and so
+    notice a lost object.
     """
     num_foreign: int = field(default=0, init=False)
     """The number of objects read so far that were not UTF-8, and were read as Windows-1252."""
@@ -303,10 +306,11 @@ class _Text:
             return None, is_far and not error.msg.startswith("Unterminated string")
 
     def _length_of_nest(self) -> int:
-        """Returns the number of characters from the current position to the innermost object of a nest.
+        """Returns the number of characters from the current position to the start of the innermost object.
 
-        In a nest, each object is the first value of the object around it. If no nest begins at the current
-        position, the result is 0.
+        The innermost object is the last of several nested objects, each of which is the first value of the
+        object around it, as in {"a": {"a": {"a": 1}}}. If no object starts at the current position, the
+        result is 0.
         """
         while True:
             found = _NESTED.match(self.text, self.place)

@@ -43,7 +43,8 @@ def train_members(
     For more than MEMBERS_UP_TO reviews, one relevance head is trained. The training of the first head decides
     the number of rounds and learns the weights of rating levels; all other heads use the number of rounds and
     the weights of the first head. The function `train_members` takes the same arguments and raises the same
-    errors as `train_relevance`. The field `head` of the result holds the joined head.
+    errors as `train_relevance`. The field `head` of the result holds the one head that `side_by_side` makes
+    from the trained relevance heads.
     """
     count = config.num_members if len(reviews) <= MEMBERS_UP_TO else 1
     starts = [None] * count if start is None else apart(start, config.embedding_dim)[:count]
@@ -99,8 +100,9 @@ def side_by_side(heads: Sequence[RelevanceHead]) -> RelevanceHead:
 def apart(head: RelevanceHead, embedding_dim: int) -> list[RelevanceHead]:
     """Undoes `side_by_side`: returns the several relevance heads that were joined into `head`.
 
-    The vectors of each returned head have `embedding_dim` numbers. The joined head holds only the mean of the
-    several heads' movie biases, so each returned head gets the mean biases.
+    The vectors of each returned head have `embedding_dim` numbers. The function `side_by_side` kept only the
+    mean of the heads' movie biases. Each returned head therefore gets the mean of the movie biases, instead
+    of movie biases of its own.
     """
     count = head.history_vectors.shape[1] // embedding_dim
     parts = [slice(number * embedding_dim, (number + 1) * embedding_dim) for number in range(count)]

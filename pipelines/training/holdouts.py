@@ -31,8 +31,8 @@ ENOUGH_LIKES = 1000
 several models with different held-out reviews are trained, until all models together have about this
 number."""
 _SEEDS_APART = 7919
-"""The difference between the seeds of two successive random orders of the reviews, which are used if reviews
-have no order by time."""
+"""The difference between the seeds of two successive random orders of the reviews. If reviews are not ordered
+by time, each model gets held-out reviews from another random order."""
 
 
 class Holdout(NamedTuple):
@@ -54,8 +54,8 @@ def train_holdouts(
 
     One model is trained if the held-out reviews contain about ENOUGH_LIKES likes or more. If the held-out
     reviews contain clearly fewer likes than ENOUGH_LIKES, several models are trained, each with different
-    held-out reviews. A choice that is made on few likes would depend much on chance. The docstring of
-    `begin_model` explains the arguments of `train_holdouts`.
+    held-out reviews. Score weights that are chosen on few held-out likes would depend much on chance. The
+    docstring of `begin_model` explains the arguments of `train_holdouts`.
 
     Returns:
         At most `config.split.max_holdouts` models with their held-out reviews; none if fewer than

@@ -83,12 +83,14 @@ def train_relevance(
             after each round, and training stops some rounds after the best metric. If `validate` is None, no
             metric is computed, and training does not stop early.
         rounds: the number of rounds to train; None for the setting `max_rounds`.
-        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]; None
-            lets the training learn the weights.
+        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]. If
+            `level_weights` is None, the training learns the weights.
         start: the relevance head of an earlier training on the same reviewers and movies; the training starts
-            from the vectors of `start`. None lets the training start from random vectors.
-        checkpoints: saves the state of the training, from which an interrupted training resumes.
-        runner: the runner whose workers train groups of reviewers if the setting `num_parts` is above 1.
+            from the vectors of `start`. If `start` is None, the training starts from random vectors.
+        checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
+            resume.
+        runner: the runner in whose workers groups of reviewers are trained if the setting `num_parts` is
+            above 1.
 
     Raises:
         TrainingError: no reviewer has two reviews, or the loss is not finite.

@@ -38,8 +38,8 @@ class TrainedModel(NamedTuple):
     """The table of movies with similar metadata; None without metadata, or if the configuration asks for no
     neighbours by metadata."""
     successors: NeighbourTable | None
-    """The table of the movies that reviewers reviewed soon after each movie; None if the kind SUCCESSORS was
-    not requested."""
+    """The table of the movies that reviewers reviewed soon after each movie; None if the argument `kinds` of
+    `begin_model` did not contain SUCCESSORS."""
     rounds: dict[str, int]
     """The number of training rounds that produced the weights of each head, by the head's name. Later rounds,
     which did not improve the validation metric, do not count."""
@@ -63,9 +63,9 @@ def begin_model(
     """Begins to train the two heads of a model; returns a function that waits for the trained model.
 
     The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
-    improving. The two heads are trained at the same time if the runner has several workers. The returned
-    function also builds the neighbour tables, and raises TrainingError if no reviewer has two reviews, or if
-    a loss is not finite.
+    improving. The two heads are trained at the same time if the runner has several workers. The function that
+    `begin_model` returns waits for the trained heads, builds the neighbour tables, and returns the model. The
+    returned function raises TrainingError if no reviewer has two reviews, or if a loss is not finite.
 
     Args:
         reviews: the training reviews.
@@ -78,9 +78,10 @@ def begin_model(
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
         start: the relevance head of an earlier training on a part of the reviews, from whose vectors the
             training of the relevance head starts; the training then takes only the share CONTINUED_SHARE of
-            the rounds in `rounds`. None lets the training start from random vectors.
-        held_out: reviews on which each head is validated after each round.
-        runner: trains the heads.
+            the rounds in `rounds`. If `start` is None, the training starts from random vectors.
+        held_out: the reviews on which each head is validated after each round; None to train without
+            validation.
+        runner: the runner in whose workers the heads are trained.
     """
     shared, validation, kept = runner.share(reviews), runner.share(held_out), runner.keep(checkpoints)
     started, num_rounds = runner.share(start), rounds or {}

@@ -48,8 +48,9 @@ class Parts(NamedTuple):
     length of the history."""
     next: Floats | None
     """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
-    order of reviews. The number is higher the more often, and the sooner, reviewers reviewed the candidate
-    after movies of the reviewer's history. None if the kind SUCCESSORS was not requested."""
+    order of reviews. This part of the score is high if many reviewers reviewed the candidate soon after a
+    movie of the reviewer's history. The field is None if the training built no neighbour table of the kind
+    SUCCESSORS (movies that reviewers reviewed soon after each movie)."""
     relevant: NDArray[np.bool_]
     """bool [num_reviewers, num_candidates], True for candidate movies that are held-out likes."""
     num_relevant: Rows
@@ -59,10 +60,12 @@ class Parts(NamedTuple):
     at least 1."""
 
     def lowered(self, length_power: float) -> Parts:
-        """Returns a copy in which `near` holds sums divided by `mass ** length_power` instead of by `mass`.
+        """Returns a copy in which sums of similarities are divided by `mass ** length_power`, not by `mass`.
 
-        The number `mass` is the length of a reviewer's history, in which older reviews count less. A
-        `length_power` of 1 gives the mean similarity to the history, and 0 gives the sum of similarities.
+        The field `near` of the copy holds, for each candidate movie, the sum of similarities to the movies in
+        the reviewer's history, divided by `mass ** length_power`. The number `mass` is the length of a
+        reviewer's history, in which older reviews count less. A `length_power` of 1 gives the mean similarity
+        to the history, and 0 gives the sum of similarities.
         """
         factor = self.mass ** np.float32(1 - length_power)
         return self._replace(near=[near * factor for near in self.near])
@@ -93,14 +96,15 @@ def figures_of_grid(
 ) -> Doubles:
     """Returns the mean NDCG over all reviewers for each pair of values in `near_weights` and `like_weights`.
 
-    A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`. The array
-    `near` holds each candidate's similarity to the reviewer's history. The array `relevance` holds the
-    relevance, to which further components may be added already. Both arrays are float32 [num_reviewers,
-    num_candidates].
+    A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`, in which
+    `near` is the movie's similarity to the reviewer's history. The array `near` is float32 [num_reviewers,
+    num_candidates]. The array `relevance`, float32 [num_reviewers, num_candidates], holds each candidate's
+    relevance, to which further components of the score may be added already.
 
-    For each pair of weights, the mean NDCG equals the number that `figure_of` returns for these scores. To
-    save time, the function only counts the candidates that score at least as high as a held-out like, for a
-    few likes at a time.
+    For each pair of weights, the mean NDCG equals the result of `figure_of` for the scores that the pair of
+    weights gives to the candidate movies. The rank of a held-out like is found by counting the candidate
+    movies with an equal or higher score. To save time, the function ranks a few held-out likes at a time,
+    whose scores fit into the cache of a processor.
 
     Returns:
         float64 [num_near_weights, num_like_weights], the mean NDCG over all reviewers.

@@ -30,8 +30,8 @@ NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
 similarities the same standard deviation as the relevance."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
 """The weights that `choose_blend` tries for the part of a score that comes from successors (movies that
-reviewers often reviewed soon after another movie). A weight of 1 gives this part the same standard deviation
-as the relevance."""
+reviewers often reviewed soon after another movie). A weight of 1 gives the part of the score from successors
+the same standard deviation as the relevance."""
 LENGTH_POWERS = (1.0, 0.0)
 """The powers of a history's length by which `choose_blend` tries to divide sums of similarities: the power 1
 gives the mean over the history, and the power 0 gives the sum."""
@@ -41,14 +41,16 @@ reviewer likes a movie."""
 HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 """The weights that `_honest_likes` tries for the logarithm of the chance that the reviewer likes a movie."""
 DOUBTS = (0.0, 2.0, 4.0, 8.0)
-"""The factors that `_honest_likes` tries for chances of a like under one half: the logarithm of twice such a
-chance is multiplied by the factor and added to the logarithm of the chance."""
+"""The values that `_honest_likes` tries for `Blend.doubt`, which lowers the scores of movies that the
+reviewer probably does not like. If the chance of a like is under one half, `doubt * log(2 * chance)` is added
+to the logarithm of the chance."""
 MOST_DOUBTFUL = 0.07
-"""The function `_honest_likes` prefers weights with which at most this share of list entries has a chance of
-a like under one half."""
+"""The largest desired share of movies in top lists that the reviewer probably does not like: movies whose
+chance of a like is under one half. The function `_honest_likes` prefers values of `Blend.like_weight` and
+`Blend.doubt` that keep the share of such movies at or below this number."""
 _MOST_LOST = 0.1
-"""The largest share of the best mean NDCG that `_honest_likes` may lose in exchange for fewer list entries
-whose chance of a like is under one half."""
+"""The largest share by which `_honest_likes` may lower the mean NDCG below the best mean NDCG. A lower mean
+NDCG is accepted because top lists then hold fewer movies that the reviewer probably does not like."""
 _LISTED = 10
 """The length of the top lists in which `_honest_likes` counts the entries whose chance of a like is under one
 half."""
@@ -57,13 +59,13 @@ CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
 from a neighbour table. A weight of 1 gives the similarities by metadata the same standard deviation as the
 similarities from the neighbour table."""
 _BEST_TABLES = 2
-"""All neighbour tables are first compared without metadata and successors (movies that reviewers often
-reviewed soon after another movie). Metadata and successors are then tried with this many of the best
-tables."""
+"""The number of the best neighbour tables that are tried again, in scores that also use metadata or
+successors (movies that reviewers often reviewed soon after another movie). The best neighbour tables are
+found by a comparison of all neighbour tables, in scores without metadata and successors."""
 _STANDARD_ERRORS = 2.0
 """Successors (movies that reviewers often reviewed soon after another movie) become part of the score only if
-successors raise the mean NDCG by more than this number of standard errors. A smaller rise may be due to
-chance."""
+successors raise the mean NDCG by more than this number of standard errors. A rise of the mean NDCG by fewer
+standard errors may be due to chance."""
 
 
 class _Shares(NamedTuple):
@@ -74,8 +76,8 @@ class _Shares(NamedTuple):
     same standard deviation as the similarities from the neighbour table."""
     successor: Sequence[float]
     """The weights to try for the part of a score that comes from successors (movies that reviewers often
-    reviewed soon after another movie). A weight of 1 gives this part the same standard deviation as the
-    relevance."""
+    reviewed soon after another movie). A weight of 1 gives the part of the score from successors the same
+    standard deviation as the relevance."""
     like: Sequence[float]
     """The weights to try for the logarithm of the chance that the reviewer likes a movie."""
 
@@ -88,16 +90,17 @@ class _Tried(NamedTuple):
     """The smoothed mean NDCG of each combination of weights, float64 [num_content_shares,
     num_successor_shares, num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """For each weight in `shares.content`, the number by which similarities by metadata are multiplied before
-    they are added to the similarities from the neighbour table: float64 [num_content_shares]."""
+    """For each weight in `shares.content`, a factor for similarities by metadata: float64
+    [num_content_shares]. The similarities by metadata are multiplied by the factor, and then added to the
+    similarities from the neighbour table."""
     scales: Doubles
     """For each weight in `shares.content`, a factor for the similarities to a reviewer's history: float64
-    [num_content_shares]. After the multiplication, the similarities have the same standard deviation as the
-    relevance."""
+    [num_content_shares]. The similarities to a reviewer's history, multiplied by the factor, have the same
+    standard deviation as the relevance."""
     next_scale: float
     """A factor for the part of a score that comes from successors (movies that reviewers often reviewed soon
-    after another movie). After the multiplication, this part has the same standard deviation as the
-    relevance."""
+    after another movie). The part of the score from successors, multiplied by the factor, has the same
+    standard deviation as the relevance."""
 
     def best(self) -> tuple[int, int, int, int]:
         """Returns the position of the highest value in `figures`, or the first of equally high values."""
@@ -111,13 +114,16 @@ class _Chosen(NamedTuple):
     blend: Blend
     kind: NeighbourKind
     relevance: list[Floats]
-    """For each model, the scores of the candidate movies with the chosen weights, but without the chance of a
-    like: float32 [num_reviewers, num_candidates]."""
+    """For each model, the scores of the candidate movies with the chosen weights: float32 [num_reviewers,
+    num_candidates]. One term is left out of the scores: the logarithm of the chance that the reviewer likes
+    the movie."""
     figures: Doubles
-    """float64 [num_reviewers], the mean NDCG of each reviewer. The reviewers of the first model come first,
-    then the reviewers of the second model, and so on."""
+    """float64 [num_reviewers], for each reviewer, the mean of NDCG@10, NDCG@20 and NDCG@50. If `choose_blend`
+    was given several trained models, the reviewers with held-out reviews of the first model come first, then
+    the reviewers with held-out reviews of the second model, and so on."""
     best_kinds: list[NeighbourKind]
-    """The kinds of the neighbour tables that are best without metadata, best first."""
+    """The kinds of the neighbour tables that reach the highest mean NDCG in scores without metadata, best
+    first."""
 
 
 def choose_blend(
@@ -130,14 +136,17 @@ def choose_blend(
     weights, and the combination with the highest smoothed value is chosen. If several combinations have the
     same mean NDCG, the first neighbour table and the smallest weights are chosen.
 
-    All neighbour tables are first compared without metadata and successors (movies that reviewers often
-    reviewed soon after another movie). Similarities by metadata and successors are then tried with the two
-    best neighbour tables. Successors become part of the score only if successors raise the mean NDCG by more
-    than _STANDARD_ERRORS standard errors.
+    First, all neighbour tables are compared, in scores that use neither metadata nor successors (movies that
+    reviewers often reviewed soon after another movie). Next, the two best neighbour tables are tried in
+    scores that also use metadata, successors, or both. Successors become part of the score only if successors
+    raise the mean NDCG by more than _STANDARD_ERRORS standard errors.
 
-    All choices are made once for each of the LENGTH_POWERS, and the better result is taken. The function
-    `_honest_likes` then chooses the weight of the chance of a like anew, so that lists hold few movies that
-    the reviewer will probably not like.
+    The neighbour table and the weights are chosen once for each exponent in LENGTH_POWERS, and the choice
+    with the higher mean NDCG is kept. The sum of similarities to a reviewer's history is divided by the
+    length of the history, raised to an exponent in LENGTH_POWERS. If the models predict ratings, the function
+    `_honest_likes` then replaces the fields `like_weight` and `doubt`, which say how much the chance of a
+    like counts. With the new `like_weight` and `doubt`, lists hold few movies that the reviewer will probably
+    not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -160,10 +169,12 @@ def choose_blend(
 
 
 def _with_power(trained: TrainedModel, collected: Sequence[Parts], length_power: float) -> _Chosen:
-    """Chooses a neighbour table and score weights for one of the LENGTH_POWERS.
+    """Chooses the neighbour table and the score weights with the highest mean NDCG for one `length_power`.
 
-    The score includes successors (movies that reviewers often reviewed soon after another movie) only if they
-    raise the mean NDCG by more than _STANDARD_ERRORS standard errors.
+    The sum of a movie's similarities to the movies in a history is divided by the length of the history,
+    raised to the exponent `length_power`. The score includes successors (movies that reviewers often reviewed
+    soon after another movie) only if successors raise the mean NDCG by more than _STANDARD_ERRORS standard
+    errors.
     """
     lowered = [parts.lowered(length_power) for parts in collected]
     like_weights = LIKE_WEIGHTS if trained.model.rating is not None else (0.0,)
@@ -188,12 +199,14 @@ def _choose(
     """Chooses one of the neighbour tables in `candidates`, and the score weights, by the mean NDCG.
 
     The argument `plain` holds the weights to try for successors (movies that reviewers often reviewed soon
-    after another movie) and for the chance of a like. All weights in NEIGHBOUR_SHARES are tried for
-    similarities.
+    after another movie) and for the chance of a like. For a movie's similarity to the reviewer's history, all
+    weights in NEIGHBOUR_SHARES are tried.
 
-    Each neighbour table is first tried without metadata. The best neighbour tables are then tried with each
-    weight for metadata in CONTENT_SHARES, and with the weight for successors that was best without metadata.
-    If the best result uses metadata, the weight for successors is chosen again for that result.
+    First, each neighbour table in `candidates` is tried in scores that do not use metadata. The _BEST_TABLES
+    best neighbour tables are tried again, in scores that add similarities by metadata with each weight in
+    CONTENT_SHARES. In scores with metadata, successors keep the weight that was best for the same neighbour
+    table in scores without metadata. If the scores with the highest mean NDCG use metadata, all weights for
+    successors in `plain` are tried again with the same neighbour table and the same weight for metadata.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
@@ -227,7 +240,7 @@ def _choose(
 
 
 def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) -> Floats:
-    """Returns each candidate movie's score with the weights of `blend`, but without the chance of a like.
+    """Returns each candidate's score with the weights of `blend`, without the term for the chance of a like.
 
     The score is a weighted sum of the relevance, the similarities to the reviewer's history, and a part for
     successors (movies that reviewers often reviewed soon after another movie). The argument `table` is the
@@ -244,14 +257,18 @@ def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) ->
 
 
 def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend: Blend) -> Blend:
-    """Chooses how much the chance of a like counts, so that few list entries have a chance under one half.
+    """Chooses how much the chance of a like counts, so that lists hold few movies that will not be liked.
 
-    Each weight in HONEST_LIKE_WEIGHTS is tried with each factor in DOUBTS. A pair of weight and factor is
-    rejected if its mean NDCG is lower than the best mean NDCG by more than the share _MOST_LOST.
+    Each value in HONEST_LIKE_WEIGHTS is tried as `like_weight`, together with each value in DOUBTS as
+    `doubt`. The field `Blend.like_weight` is the weight of the chance of a like; `Blend.doubt` lowers the
+    scores of movies that the reviewer probably does not like. A pair of `like_weight` and `doubt` is
+    rejected, and so never chosen, if the mean NDCG of the pair is lower than the best mean NDCG by more than
+    the share _MOST_LOST.
 
-    An entry of a top list is doubtful if its chance of a like is under one half. Of the remaining pairs whose
-    share of doubtful entries is at most MOST_DOUBTFUL, the pair with the highest mean NDCG is chosen. If
-    every remaining pair has a larger share of doubtful entries, the pair with the smallest share is chosen.
+    A pair of `like_weight` and `doubt` passes if at most the share MOST_DOUBTFUL of the movies in top lists
+    has a chance of a like under one half, and if the pair is not rejected. Of the pairs of `like_weight` and
+    `doubt` that pass, the pair with the highest mean NDCG is chosen. If no pair of `like_weight` and `doubt`
+    passes, the pair whose top lists hold the fewest movies with a chance of a like under one half is chosen.
     """
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     tried = []

@@ -60,7 +60,8 @@ class Tuned:
 class Tuning:
     """Holds the best settings for each part of a model, and one configuration with all best settings.
 
-    The parts are the relevance head, the linear model of neighbouring movies and the rating head.
+    The tuned parts of a model are the relevance head, the rating head, and the linear model that finds
+    neighbouring (similar) movies.
     """
 
     config: Config
@@ -86,13 +87,13 @@ def tune(
 ) -> Tuning:
     """Searches for better values of the settings that matter most, and writes the best values to a file.
 
-    The relevance head, the linear model of neighbouring movies and the rating head are tuned separately. For
-    each of these parts of the model, the first trial uses the settings of `config`. The test reviews, on
-    which a build measures its model, are not used.
+    The relevance head, the linear model of neighbouring movies and the rating head are tuned separately. The
+    first trial of the relevance head, of the linear model and of the rating head uses the settings of
+    `config`. The test reviews, on which a build measures its model, are not used.
 
     The written file is a recipe: a TOML file with all settings that differ from the defaults. Trials are
-    saved in a database in the folder of the recipe. Another run with the same output, reviews and
-    configuration continues from the saved trials.
+    saved in a database beside the file `output`; the name of the database ends with .trials.sqlite. Another
+    run with the same output, reviews and configuration continues from the saved trials.
 
     Args:
         reviews: the review files.
@@ -145,7 +146,8 @@ def tune_reviews(
     """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
 
     Trials run in the workers of `runner`; the default runner uses this process. Only this process writes to
-    the database; workers, which may be on other machines, do not.
+    the database of trials. A worker, which may be on another machine, returns the result of a trial to this
+    process.
     """
     runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)
@@ -174,8 +176,9 @@ def _search(
 ) -> Tuned:
     """Searches the settings of one part of the model, for `seconds` or until `trials` trials have ended.
 
-    The argument `shared` is the value that `runner.share(data)` returned. Calls in the runner's workers take
-    `shared` as an argument instead of `data`, so that `data` is sent to each machine once.
+    The argument `shared` is a reference to `data`, which `runner.share(data)` returned. Each trial in a
+    worker gets the reference `shared` instead of `data`, because `data` would be sent to the worker's machine
+    again for each trial.
     """
     import optuna
 

@@ -58,8 +58,9 @@ class Incoming:
     num_unknown_movies: int
     """The number of reviewed movies that the index does not hold."""
     num_outweighed: int = 0
-    """The number of clicks and purchases that were left out because a review in the index, by the same
-    reviewer of the same movie, outweighs them."""
+    """The number of clicks and purchases that were left out in favour of a review in the index by the same
+    reviewer of the same movie. The function `without_outweighed` decides which clicks and purchases are left
+    out."""
 
     @classmethod
     def nothing(cls) -> Incoming:
@@ -139,11 +140,11 @@ def read_incoming(
 
 
 def without_outweighed(incoming: Incoming, before: OpenedIndex) -> Incoming:
-    """Drops clicks and purchases if the index holds a review by the same reviewer that outweighs them.
+    """Drops the clicks and purchases that must not replace a review in the index.
 
-    A review in the index outweighs every click by the same reviewer on the same movie. A review in the index
-    outweighs a purchase of the same movie if the rating level of the review is at least as high as the rating
-    level of the purchase.
+    A click is dropped if the index holds a review of the same movie by the same reviewer. A purchase is
+    dropped if the index holds a review of the same movie by the same reviewer, and the rating level of the
+    review is at least as high as the rating level of the purchase.
     """
     rows = before.reviewers.rows(incoming.reviewer_ids)[incoming.places]
     implicit = np.flatnonzero((incoming.are_clicks | incoming.are_purchases) & (rows >= 0))

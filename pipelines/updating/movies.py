@@ -99,8 +99,8 @@ def add_movies(
 ) -> dict[str, Any]:
     """Adds movies to an index by writing a new version, which replaces the old version when it is complete.
 
-    New movies get vectors and neighbours by the mapping from metadata that the build learned. Metadata of
-    movies that the index holds already updates the movies' cards and catalogue entries.
+    New movies get vectors and neighbours by the mapping from metadata that the build learned. If the metadata
+    describes a movie that the index held before, the movie's card and catalogue entry are updated.
 
     Args:
         metadata: movie files in any of the known formats, or tables, as in `pipelines.build_index`.
@@ -252,9 +252,10 @@ def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
     Movies with equal film numbers are variants of one film, such as a DVD and a Blu-ray. Two movies with
     equal numbers in `films` also have equal numbers in the result.
 
-    The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The arrays
-    `firsts` and `members`, int64 [num_pairs], hold pairs of movie rows that were variants of one film in the
-    old index: `members` holds each movie, and `firsts` holds the first movie of the same film.
+    The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The array
+    `members`, int64 [num_pairs], holds the rows of the movies that were variants of a film in the old index.
+    At the same position, the array `firsts`, int64 [num_pairs], holds the row of the first movie of the same
+    film.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

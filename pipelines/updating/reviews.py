@@ -1,6 +1,8 @@
 """Adds new reviews to an index without training, by writing a new version that replaces the old version.
 
-files -> ingest -> rows of the index -> histories -> ids, new reviewers, counts, popularity -> artifact
+An update reads and cleans the new reviews, and finds the rows of the reviewed movies in the index. The update
+adds the new reviews to the reviewers' histories, and adds new reviewers to the index. The new version of the
+index also gets new numbers of reviews and new popularities of movies.
 
 The update does not change the movie vectors or any other trained weights. All answers that are computed from
 a reviewer's history take the added reviews into account.

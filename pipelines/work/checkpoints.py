@@ -114,7 +114,11 @@ class Checkpoints:
         return None
 
     def holds_any(self) -> bool:
-        """Returns whether any step has a checkpoint; checkpoints that `within` returns are not considered."""
+        """Returns whether the folder of the checkpoints holds a checkpoint of any step.
+
+        A checkpoint of a part of the build does not count, because `within` puts the checkpoints of each part
+        into a subfolder.
+        """
         return self._directory is not None and any(
             _VERSION.search(path.name) for path in self._directory.glob("*@*")
         )
@@ -143,8 +147,8 @@ def _load(file: Path) -> NDArray[Any]:
 def going_on(how: str) -> Iterator[None]:
     """Adds the text `how`, which says how to resume interrupted work, to a KeyboardInterrupt as a note.
 
-    An example of the text is "the same command goes on with the search". If the user interrupts a command,
-    the command line prints the text.
+    For example, `how` is "the same command goes on with the search". When a user interrupts a command, the
+    program prints the notes of the KeyboardInterrupt, and so tells the user how to resume the work.
     """
     try:
         yield

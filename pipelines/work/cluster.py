@@ -101,8 +101,9 @@ class RayWorkers:
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
-        Ray reserves no processor for the new worker. Otherwise, other calls that wait for a result of the
-        object could hold all processors, and the object's methods could never run.
+        Ray reserves no processor for the new worker. If the new worker needed a processor, the worker could
+        not start while other calls hold all processors. Calls that wait for a result of the object would then
+        wait forever.
         """
         import ray
 
@@ -145,7 +146,8 @@ class RayWorkers:
         """Makes a task of Ray that calls a function.
 
         A call holds one processor from the call's beginning to the call's end. Between calls no processor is
-        held; on a machine with few processors, calls could otherwise wait for each other forever.
+        held. If calls held processors longer, calls on a machine with few processors could wait for each
+        other forever.
         """
         import ray
 

@@ -44,19 +44,21 @@ class Runner(Protocol):
         """
 
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
-        """Begins a call of `function`; returns a new function, which waits for the result and returns it.
+        """Begins a call of `function`; returns another function, which waits for the result of the call.
 
-        The new function must be called once, and raises the same errors as `run`. The runner `ThisProcess`
-        calls `function` only when the new function is called.
+        The function that `begin` returns must be called exactly once. The returned function returns the
+        result of the call, or raises the same errors as `run`. The runner `ThisProcess` calls `function` only
+        when the function that `begin` returned is called.
         """
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
-        The object is the result of `make(*arguments)`. The returned function, here named `call`, begins one
-        method call: `call(name, *values)` begins the method `name` of the object with the arguments `values`.
-        The result of `call` is a function that waits for the result of the method and returns the result. The
-        worker runs the method calls in the order in which `call` began them.
+        The worker makes the object by calling `make(*arguments)`. For example, let `call` be the function
+        that `employ` returns: `call("add", 3)` begins to call the method `add` of the object with the
+        argument 3. The value of `call("add", 3)` is a function without arguments, which waits for the result
+        of `add` and returns the result. The worker runs method calls in the order in which the method calls
+        were begun.
         """
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
@@ -70,14 +72,15 @@ class ThisProcess:
     """Runs calls in this process, one after another.
 
     Args:
-        num_workers: the number of calls that a caller should prepare before it runs these calls one by one.
+        num_workers: the number of calls that a caller should prepare together; this process then runs the
+            prepared calls one by one.
     """
 
     def __init__(self, num_workers: int = 1) -> None:
         self.num_workers = num_workers
 
     def share(self, value: Any) -> Any:
-        """Returns the value itself, because calls in this process can take the value."""
+        """Returns `value` itself, because calls in this process can use `value` without a reference."""
         return value
 
     def run(
@@ -91,12 +94,16 @@ class ThisProcess:
         return partial(function, *arguments)
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
-        """Makes an object in this process; returns a function that prepares calls of the object's methods."""
+        """Makes an object by `make(*arguments)`; returns a function for calls of the object's methods.
+
+        For the name and the arguments of a method, the returned function returns a function without
+        arguments, which calls the method in this process.
+        """
         made = make(*arguments)
         return lambda name, *given: partial(getattr(made, name), *given)
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
-        """Returns `checkpoints`, because calls in this process can save checkpoints."""
+        """Returns `checkpoints` unchanged: calls in this process can write to the folder of `checkpoints`."""
         return checkpoints
 
 
@@ -134,8 +141,9 @@ def runner_for(
         on: "ray", or None for this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray in processes of this machine.
-        processes: the number of workers; 0 for one worker on each core. Without Ray, calls run one at a time;
-            `processes` is then the number of calls that a caller should prepare before it runs these calls.
+        processes: the number of workers; 0 for one worker on each core. Without Ray, `processes` is the
+            number of calls that a caller should prepare together; this process then runs the prepared calls
+            one after another.
         threads: the number of threads of NumPy and FAISS in a worker of Ray; None for the number of threads
             in this process.
 

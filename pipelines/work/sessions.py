@@ -47,8 +47,9 @@ def ray_session(address: str | None, num_workers: int, environment: Mapping[str,
 
     When the `with` statement ends, the connection is closed, and Ray is ended if the function has started
     Ray. If the program has connected to Ray before, the program's connection is used, and stays open. Yields
-    True if Ray is started on this machine, so that all workers inherit the environment variables in
-    `environment`. The argument `num_workers` is the number of workers if Ray is started on this machine.
+    True if the function has started Ray on this machine; all workers then inherit the environment variables
+    in `environment`. Yields False if the function uses a Ray cluster or the program's connection. The
+    argument `num_workers` is the number of workers if the function starts Ray on this machine.
 
     Raises:
         ConfigError: no cluster answers at the address; an address is given although the program has connected
@@ -178,11 +179,13 @@ def _token() -> str:
 def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keeps Ray from using signals and stdout of this program; yields the list of processes that Ray starts.
 
-    Some functions of Ray are replaced, because Ray has no settings for signals and stdout. The functions of
-    Ray would replace this program's handler of SIGTERM, which lets commands clean up. When a worker is lost,
-    the functions of Ray would print on stdout, where only answers may be printed. The functions of Ray would
-    start processes in the program's process group, so that a signal to the process group would end Ray before
-    the program cleans up.
+    During the `with` statement, three functions of Ray are replaced, because Ray has no settings for signals
+    and stdout. Ray's function `set_sigterm_handler` would replace this program's handler of SIGTERM, which
+    lets commands clean up. When a worker is lost, Ray's function `print_to_stdstream` would print on stdout,
+    where only answers may be printed. Ray's function `ConsolePopen` would start processes in the program's
+    process group. A signal to the process group, such as from Ctrl+C, would then end Ray before the program
+    cleans up. The function that replaces `ConsolePopen` starts each process of Ray in a process group of its
+    own.
     """
     from ray._private import services, utils, worker
 

@@ -69,9 +69,10 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, f
     compilation takes about half a second. By default, TensorFlow would compile the training step again for
     each new batch length.
 
-    The returned function calls the compiled step as a raw operation. A call of a
-    `tf.types.experimental.ConcreteFunction` would check every variable at every training step, which takes
-    longer than a small training step.
+    The returned function runs the compiled training step by TensorFlow's low-level operation
+    `StatefulPartitionedCall`, which does not check the variables. The usual way, a call of a
+    `tf.types.experimental.ConcreteFunction`, would check every variable at every training step. The check
+    takes longer than a small training step.
 
     Args:
         traced_step: a training step that `traced` returned, which returns one number, the loss.

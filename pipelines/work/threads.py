@@ -14,8 +14,9 @@ _THREADS_FROM = 2000
 """The least number of rows of a square matrix for which the matrix is factorised by several threads; one
 thread factorises smaller matrices."""
 _allowed: list[int] = []
-"""A stack of numbers of threads. Each call of `one_thread` adds the number of threads that matrix products
-had before the call, and removes the number at the call's end."""
+"""For each running block of `one_thread`, the number of threads that matrix products were allowed to use
+before the block began. A block of `one_thread` appends its number to the list when the block begins, and
+removes the number when the block ends. The function `threads_for` uses the first number."""
 
 
 @contextmanager
@@ -38,8 +39,8 @@ def one_thread() -> Iterator[None]:
 def threads_for(num_rows: int) -> Iterator[None]:
     """Runs matrix products in several threads within a `with` statement, if the matrix has many rows.
 
-    The number of threads is the number that matrix products had before `one_thread` limited the matrix
-    products.
+    The number of threads is the number that matrix products were allowed to use before the first running
+    block of `one_thread` began.
     """
     from threadpoolctl import threadpool_limits
 
