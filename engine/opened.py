@@ -157,7 +157,7 @@ class OpenedIndex:
 
     @property
     def _used_feedback(self) -> Feedback | None:
-        """Returns `feedback`; None if the build has no hidden movies and `follow` was given no journal."""
+        """Returns the attribute `feedback`; None if the index has no hidden movies and follows no journal."""
         return None if self.journal is None and not self.artifact.has(layout.HIDDEN_FILE) else self.feedback
 
     def follow(self, journal: Journal) -> None:
@@ -266,7 +266,7 @@ class OpenedIndex:
 
     @cached_property
     def candidates(self) -> CandidateSource:
-        """Returns the object that finds candidates (movies worth a full score) for one or a few reviewers."""
+        """Returns the object that finds candidates (movies worth scoring) for one or a few reviewers."""
         return CandidateSource(self.model, self.vector_index, self._num_candidates)
 
     @cached_property

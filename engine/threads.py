@@ -70,7 +70,10 @@ def _controller() -> ThreadpoolController:
 
 
 def _let_other_threads_restore() -> None:
-    """Lets any thread remove the limit, and not only the thread that set the limit."""
+    """Lets every thread change the number of threads of matrix products.
+
+    Without this call, only the thread that limited matrix products to one thread could remove the limit.
+    """
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()

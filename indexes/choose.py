@@ -42,12 +42,12 @@ MEMORY_LIMIT = 1_000_000_000
 """The largest number of bytes of an index's vectors; more bytes are allowed only if vectors of fewer bytes
 would miss the wanted recall."""
 _LEAST_COMPARED = 2000
-"""The least number of vectors that a search compares with a query, even if fewer vectors would reach the
-wanted recall. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
+"""The least number of vectors that a search of a large index compares with a query, even if fewer vectors
+would reach the wanted recall. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The least share of an index's vectors that a search of a small index compares with a query. In a small
-index, this share is less than `_LEAST_COMPARED` vectors; in a larger index, `_LEAST_COMPARED` vectors
-suffice."""
+"""The least share of an index's vectors that a search of a small index compares with a query. An index is
+small if `_LEAST_SHARE` of its vectors is less than `_LEAST_COMPARED` vectors. A search of a larger index
+compares at least `_LEAST_COMPARED` vectors with a query."""
 _LARGEST_SHARE = 0.25
 """The largest share of an index's vectors that a search of inverted lists may compare with a query. If a
 search must compare a larger share of the vectors to reach the wanted recall, a flat index is built instead,
@@ -81,27 +81,34 @@ def build_vector_index(
 ) -> tuple[VectorIndex, dict[str, Any]]:
     """Builds the kind of index that suits the vectors; builds equal indexes from equal arguments.
 
+    If `kind` is "auto", the function chooses the kind of index by the first of these rules that applies:
+
+    1. The kind is "flat" if there are too few vectors for one inverted list. The kind is also "flat" if there
+       are at most `exact_up_to` vectors, and the unrounded vectors fit into `memory_limit`.
+    2. The kind is "flat" if the unrounded vectors fit into `memory_limit`, and a search of inverted lists
+       would compare more than a quarter of the vectors with a query.
+    3. The kind is "ivf" if an "ivf-fp16" index misses `recall_target`, and an "ivf" index has higher recall.
+    4. The kind is "ivf-fp16" if the vectors of this kind fit into `memory_limit`, or if an "ivf-sq8" index
+       misses `recall_target`.
+    5. The kind is "ivf-sq8" if no other rule applies.
+
     Args:
         vectors: float32 [num_vectors, dim], the vectors of the index, at least one.
         queries: float32 [num_queries, dim], typical queries, with which the search is tuned.
         recall_target: the recall that the index must reach, from 0 to 1.
-        kind: the kind of index. "flat" compares a query with all vectors. "ivf" has inverted lists of
-            unrounded vectors; "ivf-fp16" has inverted lists of vectors rounded to two bytes per number;
-            "ivf-sq8" has inverted lists of vectors rounded to one byte per number. "auto" chooses "flat" for
-            at most `exact_up_to` vectors, and also if a search of inverted lists would have to compare more
-            than a quarter of the vectors. In all other cases, "auto" chooses an index with inverted lists:
-            "ivf-fp16" if the vectors of this kind fit into `memory_limit` and reach `recall_target`; "ivf" if
-            vectors rounded to two bytes per number miss `recall_target`; "ivf-sq8" if vectors rounded to two
-            bytes per number exceed `memory_limit`.
-        k: the number of nearest vectors that a search should find for each query; the recall is the share of
-            these vectors that a search finds.
+        kind: the kind of index, or "auto" to choose the kind by the rules above. "flat" compares a query with
+            all vectors. "ivf" has inverted lists of unrounded vectors. "ivf-fp16" has inverted lists of
+            vectors rounded to two bytes per number. "ivf-sq8" has inverted lists of vectors rounded to one
+            byte per number.
+        k: the number of nearest vectors that a search should find for each query. The recall is the share of
+            the k nearest vectors that a search finds.
         seed: the seed of the k-means that groups vectors into lists.
         exact_up_to: the largest number of vectors for which "auto" always chooses "flat", if the unrounded
             vectors fit into `memory_limit`.
-        memory_limit: the largest number of bytes of the vectors, if "auto" chooses the kind; more bytes are
-            allowed only if vectors of fewer bytes would miss the wanted recall.
+        memory_limit: the largest number of bytes of the vectors, if `kind` is "auto". More bytes are allowed
+            only if vectors of fewer bytes would miss the wanted recall.
         measure: a function that measures the recall of an index, from 0 to 1, such as the recall of top
-            lists; None to measure the share of the k nearest vectors that a search finds.
+            lists. None to measure the share of the k nearest vectors that a search finds.
 
     Returns:
         The vector index, and a report with the kind of index, the reason for this kind, and the recall.

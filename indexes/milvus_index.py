@@ -54,7 +54,11 @@ class Address(NamedTuple):
             raise VectorIndexError(f"Cannot write the address of vectors to {path}: {error}") from error
 
     def without(self, columns: Collection[str]) -> Address:
-        """Returns the address without the given columns, whose values in the database are outdated."""
+        """Returns a copy of this `Address` whose dictionary `columns` does not hold the given columns.
+
+        Conditions on movies cannot name a removed column. Columns are removed if their values in the vector
+        database are outdated.
+        """
         return self._replace(
             columns={name: kind for name, kind in self.columns.items() if name not in columns}
         )

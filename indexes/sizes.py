@@ -3,7 +3,7 @@
 A FAISS file holds sizes, such as the number of vectors and the number of dimensions. FAISS allocates as much
 memory as the sizes in a file demand, so a damaged size could demand 32 GB of memory or crash the process. The
 function `check_faiss_file` compares the sizes in a file with each other and with the length of the file. The
-function does not read the vectors.
+function `check_faiss_file` does not read the vectors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CODE_BYTES = {faiss.ScalarQuantizer.QT_8bit: 1, faiss.ScalarQuantizer.QT_fp16: 
 
 
 def check_faiss_file(path: Path) -> None:
-    """Checks, by the sizes in a file, that `FaissIndex.save` could have written the file.
+    """Checks that the numbers of vectors, dimensions and lists in a FAISS file fit the file's length.
 
     Raises:
         VectorIndexError: a size in the file is impossible; the file holds a kind of index that `FaissIndex`
@@ -119,7 +119,11 @@ class _Reader:
         return dim, number
 
     def _code_bytes(self, dim: int) -> int:
-        """Reads how vectors are rounded; returns the number of bytes of a rounded vector."""
+        """Reads in a FAISS file how vectors are rounded; returns the number of bytes of one rounded vector.
+
+        Raises:
+            ValueError: the file names an unknown way of rounding, or sizes in the file do not fit together.
+        """
         rounding, _, _, code_dim, code_bytes, num_bounds = self._fields("iifQQQ")
         _require(rounding in _CODE_BYTES and code_dim == dim, "the rounding is unknown")
         expected = _CODE_BYTES[rounding] * dim

@@ -1,9 +1,10 @@
-"""Searches for many queries together: one matrix product compares the queries with selected vectors.
+"""Searches for many queries together: one matrix product compares all queries with all vectors of the index.
 
-One matrix product for many queries takes far less time than a separate search for each query. After the
-matrix product, picking the k highest scores of each query takes most of the time. To pick the k highest
-scores of a query faster, the scores are divided into groups of eight, and only the k groups with the highest
-maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
+Usually, the index holds only vectors that score high for many queries; the function `strongest_rows` finds
+these vectors. One matrix product for many queries takes far less time than a separate search for each query.
+After the matrix product, picking the k highest scores of each query takes most of the time. To pick the k
+highest scores of a query faster, the scores are divided into groups of eight, and only the k groups with the
+highest maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
 """
 
 from __future__ import annotations
@@ -98,11 +99,11 @@ class StrongestIndex(VectorIndex):
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    The array `queries` is a sample of the queries. If m is the mean of the queries, the inner product of a
-    query q and a vector v is at most `m · v + |q - m| |v|` (Cauchy-Schwarz inequality). The function takes
-    the vectors v with the highest `m · v + r |v|`, where r is the median of `|q - m|` over the sampled
-    queries q. The length `|v|` of a vector v is computed only from the dimensions in which the queries in
-    `queries` differ.
+    The array `queries` holds sample queries, such as the vectors of some reviewers. If m is the mean of
+    the sample queries, the inner product of a query q and a vector v is at most `m · v + |q - m| |v|`
+    (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where r is
+    the median of `|q - m|` over the sample queries q. The length `|v|` of a vector v is computed only from
+    the dimensions in which the sample queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -17,10 +17,12 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""Two factors that keep a newcomer's fitted bias and log scale (the logarithm of the scale) near 0. The fit
-subtracts `BIAS_PENALTY * bias**2 + SCALE_PENALTY * log_scale**2` from the log likelihood of the newcomer's
-ratings. The two factors were chosen on held-out reviews, for newcomers with 1 to 500 reviews. With the
-penalty factors of training, the fit would follow the ratings of short histories too closely."""
+"""Two factors that keep the bias and the log scale near 0 when both are fitted to a newcomer's ratings. The
+log scale is the logarithm of a reviewer's scale in the rating head: the higher the scale, the narrower the
+distribution of a predicted rating. The fit subtracts `BIAS_PENALTY * bias**2 + SCALE_PENALTY * log_scale**2`
+from the log likelihood of the newcomer's ratings. The two factors were chosen on held-out reviews, for
+newcomers with 1 to 500 reviews. With the penalty factors of training, the fit would follow the ratings of
+short histories too closely."""
 
 _STEPS = 8
 """The number of steps of Fisher scoring, which is enough for biases and log scales to converge."""
@@ -41,9 +43,10 @@ def newcomer(model: Model, history: History) -> Reviewer:
 def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     """Computes, from each newcomer's ratings, the newcomer's bias and log scale in the rating head.
 
-    A log scale is the logarithm of a reviewer's scale. As in training, each rating is predicted from the
-    other reviews of the rating's history. Fisher scoring maximizes the log likelihood of all ratings in an
-    ordinal model (McCullagh 1980), minus the penalties `BIAS_PENALTY` and `SCALE_PENALTY`.
+    A log scale is the logarithm of a reviewer's scale, which sets how narrow the distribution of a predicted
+    rating is. As in training, each rating of a newcomer is predicted from the newcomer's other reviews.
+    Fisher scoring maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus
+    the penalties that contain the factors `BIAS_PENALTY` and `SCALE_PENALTY`.
 
     Returns:
         A bias and a log scale for each history, float32 [num, 2]; both are 0 for an empty history.

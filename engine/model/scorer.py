@@ -36,13 +36,13 @@ LEAST_CHANCE = 1e-6
 """A lower chance of a like is raised to this chance before its logarithm is taken, because the logarithm of 0
 is infinite."""
 _LEAST_RATED = 24
-"""The least number of movies whose ratings `Model.rescore_best` predicts in its first round."""
+"""`Model.rescore_best` predicts the ratings of at least this many movies, the most relevant movies first."""
 _PAIRS = 2**16
 """The largest number of pairs of reviewer and movie that are scored or rated in one step, which limits
 memory."""
 SUCCESSOR_RECENCY = 1.0
-"""An exponent that makes older reviews weigh less in sums over successors: the n-th last review weighs `n **
--SUCCESSOR_RECENCY`."""
+"""An exponent that makes older reviews weigh less. The weights of the movies in `Model.successors` that often
+came soon after the n-th last movie of a history are multiplied by `n ** -SUCCESSOR_RECENCY`."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -218,7 +218,7 @@ class Model:
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Computes the result of `reviewers`, and the neighbours of the histories' movies in each table."""
+        """Returns a `Reviewers` object, and each near table's neighbours of the movies in the histories."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -244,7 +244,7 @@ class Model:
     def _near_by(
         self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Computes the result of `near_by`, and the neighbours of the histories' movies in each table."""
+        """Returns the sums that `near_by` describes, and each table's neighbours of the histories' movies."""
         found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
@@ -256,14 +256,15 @@ class Model:
     def rescore_best(
         self, reviewer: Reviewer, movie_rows: NDArray[np.integer], k: int
     ) -> tuple[Rows, Scores]:
-        """Finds the k given movies of highest full score, without predicting the rating of every movie.
+        """Finds the k best of the movies in `movie_rows`, without predicting the rating of every movie.
 
-        Predicting ratings takes most of the time of scoring. The predicted rating can only lower a score; so
-        a movie whose relevance is below the full scores of k other movies is not among the k best.
+        A full score is the relevance plus the weighted logarithm of the chance of a like, which is at most 0.
+        So a movie is not among the k best if k other movies have full scores above the movie's relevance. The
+        rating of such a movie need not be predicted, which saves time.
 
         Returns:
-            The positions in `movie_rows`, ascending, of the k best movies, and perhaps of some other movies;
-            and the scores of the movies at the returned positions.
+            The positions in `movie_rows`, ascending, of the movies whose full scores were computed, at least
+            the k best; and the full scores of the movies at these positions.
         """
         relevance = self._relevance(reviewer, movie_rows)
         width = max(_LEAST_RATED, 2 * k)
@@ -342,10 +343,11 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns each score's term for the chance of a like, not yet weighted: float32 [num].
+        """Returns what the chance of a like adds to each movie's score, before weighting: float32 [num].
 
-        For a chance of a like of at least one half, the term is `log(chance)`. For a chance below one half,
-        the term is `log(chance) + blend.doubt * log(2 * chance)`.
+        If the chance of a like is at least 0.5, the returned number is `log(chance)`. If the chance is lower,
+        the returned number is `log(chance) + blend.doubt * log(2 * chance)`. The field `blend.doubt` lowers
+        the scores of movies that the reviewer probably does not like.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)

@@ -27,27 +27,31 @@ class Blend:
     """The number that is multiplied with the weights in `Model.successors`, before the product is added to a
     movie's relevance; a successor often came soon after a movie in reviewers' histories."""
     length_power: float = 1.0
-    """An exponent from which a movie's similarity to a history is computed. The sum of the movie's
-    similarities to the movies of the history is divided by `length ** length_power`. Here `length` is the sum
-    of the weights of the reviews in the history; older reviews have lower weights. The exponent 1 gives the
-    mean similarity; 0 gives the sum, which grows with the history."""
+    """The exponent of the length of a history, when a movie's similarity to the history is computed. The sum
+    of the movie's similarities to the movies of the history is divided by `length ** length_power`, where
+    `length` is the sum of the weights of the reviews. The n-th last review of a history has the weight `n **
+    -recency_power`, so that older reviews weigh less. The exponent 1 gives the mean similarity; the exponent
+    0 gives the sum of the similarities, which grows with the history."""
     like_weight: float = 0.0
     """The number that is multiplied with the logarithm of the chance that the reviewer likes the movie,
     before the product is added to the score."""
     doubt: float = 0.0
-    """A number that lowers the scores of movies that the reviewer probably does not like: for a chance of a
-    like below one half, `doubt * log(2 * chance)` is added to the logarithm of the chance."""
+    """A number that lowers the scores of movies that the reviewer probably does not like. If the chance of a
+    like is below 0.5, the negative number `doubt * log(2 * chance)` is added to the logarithm of the
+    chance."""
     interaction_weight: float = 1.0
-    """The factor of the interaction in the location, which is the centre of a predicted rating's
-    distribution. The interaction is the term of the location that depends on the pair of reviewer and
-    movie."""
+    """The factor of the interaction, a number that the rating head computes from the vectors of a reviewer
+    and a movie. The location, which is the centre of a predicted rating's distribution, is `reviewer bias +
+    movie bias + interaction_weight * interaction`."""
     rating_neighbour_weight: float = 0.0
     """The factor, in logits per star, with which the reviewer's ratings of similar movies shift a predicted
     rating. If the reviewer rated the movie's neighbours n stars above expectation, n times this factor is
     added to the location, which is the centre of the predicted rating's distribution."""
     location_offset: float = 0.0
-    """The shift of all predicted ratings, in logits, with which held-out ratings are predicted best. The
-    shift is already subtracted from the thresholds of the rating head, so scoring does not use this field."""
+    """A number of logits by which the centre of every predicted rating's distribution is shifted. A build
+    chooses the number that predicts held-out ratings best. The build also subtracts `location_offset` from
+    the thresholds between the rating levels, which shifts all predictions; so scoring does not read this
+    field."""
     log_temperature: float = 0.0
     """The number that is added to the log scale of predicted ratings, so that the chances of rating levels
     are calibrated."""

@@ -31,7 +31,7 @@ class Conditions:
     """The number of movies in `excluded` that the user named with the option `exclude`."""
     min_rating: float | None = None
     described: str = "movies"
-    """A phrase for the allowed movies in error messages, such as "movies of 'only'"."""
+    """A phrase that names the allowed movies in error messages, such as "movies that match 'year > 2000'"."""
     why_empty: str | None = None
     """A sentence that says why no movie is allowed; None if at least one movie is allowed."""
 
@@ -68,8 +68,8 @@ class Conditions:
         """Returns one sentence that tells the user why a top list is empty.
 
         The argument `num_open` is the number of unseen movies that meet all conditions except `min_rating`.
-        The argument `best_rating` is the highest predicted rating of the `num_open` movies, or None if
-        `min_rating` is not given.
+        The argument `best_rating` is the highest predicted rating of the unseen movies that meet all
+        conditions except `min_rating`; None if `min_rating` is not given.
         """
         if self.why_empty is not None:
             return self.why_empty

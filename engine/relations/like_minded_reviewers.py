@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from engine.opened import OpenedIndex
 
 SHARED_WEIGHT = 0.5
-"""The similarity of two reviewers is this number times the cosine of their histories, plus 1 minus this
-number times the cosine of their vectors."""
+"""The weight of the cosine of two reviewers' histories in the similarity of the two reviewers. The cosine of
+the two reviewers' vectors has the weight `1 - SHARED_WEIGHT`."""
 EXACT_REVIEWS = 1_000_000
 """In an index with more reviews than this, only some reviewers' vectors are compared, because comparing all
 would be slow."""
@@ -33,7 +33,7 @@ class NearReviewers(NamedTuple):
     rows: Rows
     """The rows of the reviewers found, int64 [num], most similar reviewer first."""
     similarities: Floats
-    """The similarity of each reviewer found to the given reviewer, float32 [num], at most 1."""
+    """The similarity between the given reviewer and each similar reviewer, float32 [num], at most 1."""
     num_shared: Rows
     """For each reviewer found, the number of movies that both reviewers have reviewed, int64 [num]."""
 
@@ -69,7 +69,7 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     The vector of a history consists of two parts, and each part holds one number for each movie. The first
     part of a history's vector holds 1 for each reviewed movie, and 0 for every other movie. The second part
     of a history's vector holds the rating minus the expected rating, in stars, for each reviewed movie, and 0
-    for every other movie. In both parts of a history's vector, the number of each movie is multiplied by
+    for every other movie. Each number in a history's vector belongs to one movie, and is multiplied by
     `log(number of all reviewers / number of the movie's reviewers)`. Movies with few reviewers therefore
     count more.
     """

@@ -93,10 +93,12 @@ def mapped_movies(
 def main_categories(categories: Sequence[str | None]) -> list[str]:
     """Shortens each movie's category, a path such as "Movies & TV | Drama", to one part of the path.
 
-    The first part of a path is at level 1, the second part at level 2, and so on. One level is chosen for all
-    movies: the first level at which at least half of the movies have a category, and no category holds more
-    than two thirds of the movies. If there is no such level, the first level with more than one category is
-    chosen. A movie without a category at the chosen level gets the last part of its path.
+    In the path "Movies & TV | Drama", the category "Movies & TV" is at level 1, and "Drama" is at level 2.
+    The function chooses one level of the category paths for all movies. The chosen level is the first level
+    at which at least half of the movies have a category, and no category holds more than two thirds of the
+    movies. If at every level a category is too large or too few movies have one, the function chooses the
+    first level with more than one category. A movie whose category path ends before the chosen level gets the
+    last part of the path. All categories but the `_NUM_CATEGORIES` most common are replaced by "other".
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

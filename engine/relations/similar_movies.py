@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 NUM_CANDIDATES = 400
 """The number of movies that are taken from the vector index to find the similar movies of one movie."""
 SHARED_WEIGHT = 0.95
-"""If the table of similar movies does not hold a pair of movies, the similarity of the pair is this number
-times the cosine of the sets of reviewers, plus 1 minus this number times the cosine of the vectors."""
+"""The weight of the cosine of two movies' sets of reviewers in the similarity of the two movies. The cosine
+of the two movies' vectors has the weight `1 - SHARED_WEIGHT`. The similarity of two movies is computed in
+this way only if the table of similar movies does not hold the pair of movies."""
 
 
 class Alike(NamedTuple):
@@ -36,10 +37,10 @@ class Alike(NamedTuple):
 
     rows: Rows
     similarities: Doubles
-    """float64 [num], the similarity of each movie found to the given movie, in descending order."""
+    """float64 [num], the similarity between the given movie and each similar movie, in descending order."""
     shared: Rows
-    """int64 [num], the number of reviewers who reviewed both the given movie and each movie found; -1 if
-    unknown."""
+    """int64 [num], for each similar movie, the number of reviewers who reviewed both the similar movie and
+    the given movie; -1 if unknown."""
 
     def take(self, places: Rows) -> Alike:
         """Returns the similar movies at the given positions."""

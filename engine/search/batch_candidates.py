@@ -1,12 +1,12 @@
 """Finds candidates for the top lists of very many reviewers, with a few large array operations.
 
 The vector index returns the movies of highest inner product with each reviewer's vector; one matrix product
-serves many reviewers. More and more movies are asked for, until k unseen movies score at least as high as the
-inner product of any movie that the vector index did not return. Similarity to a reviewer's history also adds
-to a movie's score. So a movie that the vector index did not return becomes a candidate if similarity to the
-history can lift the movie's score to the k-th best score. The chance of a like cannot raise a score, because
-the logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin, Lotem & Naor
-(2003).
+serves many reviewers. The search asks the vector index for more and more movies, until all other movies have
+low inner products with the reviewer's vector. An inner product is low if it is at most the k-th best score of
+the unseen movies that the vector index returned. Similarity to a reviewer's history also adds to a movie's
+score. So a movie that the vector index did not return becomes a candidate if similarity to the history can
+lift the movie's score to the k-th best score. The chance of a like cannot raise a score, because the
+logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin, Lotem & Naor (2003).
 """
 
 from __future__ import annotations
@@ -91,8 +91,10 @@ class BatchSource(CandidateSource):
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
         """Finds the movies that similarity to the reviewer's history can lift into the list of k movies.
 
-        Similarity must add at least `reached - highest` to the score of a movie that the vector index did not
-        return; otherwise, the score stays below the scores of k other movies.
+        The score of a movie that the vector index did not return is at most the number in `highest` plus the
+        movie's similarity to the history. To be among the k best movies, the movie must have a score of at
+        least the number in `reached`. So the movie's similarity to the history must be at least `reached -
+        highest`: the least possible k-th best score minus the largest possible inner product.
 
         Args:
             reviewers: the reviewers; `num` is the number of reviewers.

@@ -67,9 +67,9 @@ class FilteredSource:
 
         Returns:
             For each reviewer, the rows of the candidates and of the candidates' variants that also meet the
-            condition, int64 [num], ascending. The result is None if the caller should score every movie that
-            meets the condition. This happens if the vector index can check no part of the condition, if few
-            movies meet the condition, or if the search found too few candidates.
+            condition, int64 [num], ascending. The result is None if the vector index can check no part of the
+            condition, if few movies meet the condition, or if the search found too few candidates. If the
+            result is None, the caller should score every movie that meets the condition.
 
         Raises:
             FilterError: the condition is not an SQL condition on the columns of the catalogue.

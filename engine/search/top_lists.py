@@ -36,8 +36,9 @@ class TopLists(NamedTuple):
     """float32 [num_reviewers, k], the full scores of the listed movies: relevance plus the weighted logarithm
     of the chance of a like. The scores are padded with minus infinity if a list has fewer than k movies."""
     relevance: Floats
-    """float32 [num_reviewers, k], the relevance of the listed movies, which is the score without the chance
-    of a like; padded with minus infinity if a list has fewer than k movies."""
+    """float32 [num_reviewers, k], the relevance of the listed movies: the full score before the weighted
+    logarithm of the chance of a like is added. The array is padded with minus infinity if a list has fewer
+    than k movies."""
     probabilities: Floats | None
     """float32 [num_reviewers, k, num_levels], the chances of the rating levels of the listed movies; None if
     the data has no ratings."""

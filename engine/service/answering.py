@@ -27,8 +27,9 @@ _HEADERS = {
 def documented(model: Any, **more: str) -> dict[str, Any]:
     """Returns arguments for a route decorator of FastAPI that describe the answers in the OpenAPI document.
 
-    An argument in `more`, such as `refused_409`, describes the error answer with a further HTTP status, such
-    as 409.
+    The answer to a successful request and common errors, such as 404, are always described. The keyword
+    arguments in `more` describe further errors: the text in `refused_409` describes the error with the HTTP
+    status 409.
 
     The routes return bytes and not Pydantic models, because FastAPI would need milliseconds to check and copy
     a model.

@@ -170,7 +170,7 @@ async def _keep_measured(app: FastAPI, seconds: float) -> None:
 
     If the service records which lists are shown, the function also calls `ExposureLog.rotate`, which writes
     the recorded lists to a Parquet file every `LONGEST_WAIT` seconds. The argument `seconds` is the time
-    between two updates.
+    between two updates of the metrics.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

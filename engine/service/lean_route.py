@@ -25,11 +25,11 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class LeanRoute(APIRoute):
     """Calls a route's function directly, without FastAPI's slower handling of requests.
 
-    The function gets the request and the ids in the path. If the function has a parameter `asked`, whose type
-    is a Pydantic class, the function also gets an object of this class. The object is made from the query
-    string (GET) or from the JSON body (POST) of the request. FastAPI describes a `LeanRoute` in the OpenAPI
-    document, but does not handle the requests of the route, because resolving dependencies and copying values
-    would take time for each request.
+    The route's function gets the request, and the ids in the request's path, as arguments. If the route's
+    function has a parameter `asked`, whose type is a Pydantic class, `LeanRoute` also passes an object of
+    this class. The argument `asked` is made from the query string (GET) or from the JSON body (POST) of the
+    request. FastAPI describes a `LeanRoute` in the OpenAPI document, but does not handle the requests of the
+    route, because resolving dependencies and copying values would take time for each request.
     """
 
     @cached_property
@@ -65,8 +65,8 @@ class LeanRoute(APIRoute):
 class LeanRouter:
     """Answers, as an ASGI application, the requests for routes of the class `LeanRoute`, without FastAPI.
 
-    All other requests are passed to FastAPI. `LeanRouter` looks up a request's path in a dictionary, which is
-    faster than FastAPI's comparison of the path with the pattern of each route.
+    All requests that belong to no `LeanRoute` are passed to FastAPI. `LeanRouter` looks up a request's path
+    in a dictionary, which is faster than FastAPI's comparison of the path with the pattern of each route.
 
     Args:
         app: the FastAPI application, which answers all requests for routes of other classes.
@@ -150,8 +150,10 @@ def _query(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]
 def require_json(request: Request) -> None:
     """Checks that the header Content-Type of a request names JSON.
 
-    Without the service's consent, a browser lets a web page of another origin send requests with some content
-    types, but not with JSON. By demanding JSON, the service refuses requests that such pages send.
+    A web page of another website can make a browser send a form or plain text to the service, and the browser
+    does not ask the service first. Before a browser sends JSON for a web page of another website, the browser
+    asks the service for permission. By accepting only JSON, the service refuses requests from web pages
+    without permission.
 
     Raises:
         ProblemError: the header is missing, or names a type other than JSON.

@@ -81,12 +81,13 @@ class ServiceSettings:
 def named_indexes(given: tuple[str, ...]) -> dict[str, str]:
     """Reads the names and directories of indexes from texts such as `movie-index` or `books=book-index`.
 
-    The text `books=book-index` names the index in the directory `book-index` "books". A text without a name,
-    such as `movie-index`, is the directory of the default index, which answers requests that name no index.
-    If every text in `given` contains a name, the first index is the default index.
+    Each text in `given` is a value of the option --index. The text `books=book-index` gives the name "books"
+    to the index in the directory `book-index`. A text without a name, such as `movie-index`, is the directory
+    of the default index, which answers requests that name no index. If every text in `given` has the form
+    NAME=DIRECTORY, the first index is also the default index.
 
     Raises:
-        ConfigError: two texts in `given` contain the same name, or two texts contain no name.
+        ConfigError: two texts in `given` have the same name, or two texts are directories without a name.
     """
     found: dict[str, str] = {}
     for text in given:

@@ -1,4 +1,7 @@
-"""Renders answers and facts as HTML tables for notebooks; all text is escaped."""
+"""Renders HTML tables for notebooks: of the engine's answers, and of facts about an index or a build.
+
+All text in the tables is escaped.
+"""
 
 from __future__ import annotations
 

@@ -12,10 +12,12 @@ from pipelines.dataset.reviews import Reviews
 AnyRows = NDArray[np.integer]
 """An array of reviewer rows or movie rows, of any integer type."""
 REVIEWER_DAMPING = 15.0
-"""A reviewer's bias is a sum of deviations divided by the number of reviews plus this number, so that few
-reviews give a bias near 0 (Koren, "Factor in the Neighbors", 2010)."""
+"""A number that moves the biases of reviewers with few reviews towards 0. A reviewer's bias is the sum of
+`rating - mean rating - movie bias` over the reviewer's reviews, divided by the number of reviews plus
+REVIEWER_DAMPING (Koren, "Factor in the Neighbors", 2010)."""
 MOVIE_DAMPING = 10.0
-"""A movie's bias is a sum of deviations divided by the number of reviews plus this number."""
+"""A number that moves the biases of movies with few reviews towards 0. A movie's bias is the sum of `rating -
+mean rating - reviewer bias` over the movie's reviews, divided by the number of reviews plus MOVIE_DAMPING."""
 _NUM_TURNS = 10
 """The number of times that all biases are fitted: each time first the biases of movies, then the biases of
 reviewers."""

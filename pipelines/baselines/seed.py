@@ -95,12 +95,17 @@ class SeedBase(_SeedModel):
 
     This model shows how well embeddings alone predict ratings, without biases, hidden layers and histories.
     At the start of the training, every predicted rating is about the mean of the training ratings. In the
-    project from which the engine was developed, the embeddings of this model started near zero. Predictions
-    for reviewers and movies with few reviews therefore stayed far below the mean rating.
+    earlier project from which the engine was developed, the embeddings of this model started near zero. For
+    reviewers and movies with few reviews, the model of the earlier project therefore predicted ratings far
+    below the mean rating.
     """
 
     def starts(self) -> tuple[float, float]:
-        """Returns initial numbers with which every predicted rating is about the mean training rating."""
+        """Returns the numbers around which reviewers' embeddings and movies' embeddings are initialized.
+
+        If all embeddings hold the returned numbers, every predicted rating is the mean of the training
+        ratings.
+        """
         root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
         return root, float(np.copysign(root, self.mean))
 
@@ -160,7 +165,7 @@ def _train(model: _SeedModel, reviews: Reviews, seed: int) -> Sequence[Floats]:
     """Trains a Keras network, and returns the trained weights as arrays.
 
     The first returned array holds the embeddings of reviewers, and the second returned array the embeddings
-    of movies. All arrays after the second array hold the weights of the network's layers.
+    of movies. After the embeddings, the returned list holds the weights of the network's layers.
     """
     start_tensorflow(len(reviews))
     import keras

@@ -192,7 +192,10 @@ def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tu
 
 
 def _check_options(options: ListArguments) -> ListArguments:
-    """Checks the options of recommendation lists; returns them as JSON values, with ids in place of files."""
+    """Checks the options of recommendation lists; returns the options as values that JSON can hold.
+
+    If an option, such as `only`, is a file of movie ids, the returned option is a list of the ids in the file.
+    """
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
         if given.get(name) is not None:
@@ -214,8 +217,9 @@ def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
 def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
     """Returns the row of each given reviewer.
 
-    If the fallback is "popular", the id takes the place of the row for a reviewer whom the index does not
-    hold.
+    If `fallback` is "popular", the returned list may also hold ids: the id of each reviewer who has no row,
+    because the index does not hold the reviewer. If `fallback` is "error", an id that the index does not hold raises an
+    UnknownIdError.
     """
     if fallback == "error":
         rows: list[int] = engine.reviewer_rows(named).tolist()

@@ -38,8 +38,8 @@ class Shard(NamedTuple):
 
     number: int
     reviewer_rows: Sequence[int | str]
-    """The rows of the reviewers in the shard, as a `range` if lists are made for all reviewers. For a
-    reviewer whom the index does not hold, the id takes the place of the row."""
+    """The rows of the reviewers in the shard, as a `range` if lists are made for all reviewers. A reviewer
+    whom the index does not hold has no row; the sequence holds the reviewer's id instead."""
 
 
 class Shards:
@@ -47,10 +47,11 @@ class Shards:
 
     The directory of the shards, which may be a URL of remote storage, is created if it does not exist; a
     local directory is locked. The argument `work` describes a run as JSON values: the build of the index, the
-    settings and the reviewers. If an earlier run in the directory had an equal `work`, the run resumes the
-    earlier run. If an earlier run had the same settings and reviewers but another build of the index, all
-    lists are made anew. If an earlier run had other settings or reviewers, the result depends on `overwrite`:
-    with `overwrite`, all lists are made anew; without `overwrite`, the run is refused.
+    settings and the reviewers. If an earlier run in the directory had the same build of the index, settings
+    and reviewers, the complete shards of the earlier run are kept. If an earlier run had the same settings
+    and reviewers but another build of the index, all lists are made anew. If an earlier run had other
+    settings or reviewers, the result depends on `overwrite`: with `overwrite`, all lists are made anew;
+    without `overwrite`, the run is refused.
 
     Raises:
         ArtifactError: remote storage cannot be reached.

@@ -1,11 +1,11 @@
 """Makes recommendation lists in a child process, one shard (a part of the reviewers) after another.
 
-The command `python -m pipelines.batch.worker` starts a child process. The first line of the child's input
-holds the arguments of `Worker`, and each further line describes one shard. The child writes reports as lines
-of JSON. While the lists of a shard are being made, each report holds the number of lists that were made since
-the previous report. When a shard is complete, a report holds the number of lines in the shard's file. After
-an error, a report holds the text of the error. The child ends at the end of its input, which means that the
-parent process has ended.
+The command `python -m pipelines.batch.worker` starts a child process. The first line of the child process's
+input holds the arguments of `Worker`, and each further line describes one shard. The child process reports
+its progress to the parent process as lines of JSON on standard output. While the lists of a shard are being
+made, each report holds the number of lists that were made since the previous report. When a shard is
+complete, a report holds the number of lines in the shard's file. After an error, a report holds the text of
+the error. The child process ends at the end of its input, which means that the parent process has ended.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Worker:
     def write(self, path: Path, reviewer_rows: Sequence[int | str]) -> int:
         """Writes the recommendation lists of the given reviewers to a file; returns the number of lines.
 
-        The array `reviewer_rows` holds a row for each reviewer, or an id if the index does not hold the
-        reviewer.
+        For each reviewer, the sequence `reviewer_rows` holds the reviewer's row in the index, a whole number.
+        If the index does not hold a reviewer, `reviewer_rows` holds the reviewer's id, a text, instead.
         """
         parts, lengths = [], []
         for begin in range(0, len(reviewer_rows), _BATCH):

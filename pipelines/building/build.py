@@ -110,9 +110,9 @@ def build_index(
         config: the settings of the build; by default the default settings.
         report: the path of a copy of report.html, the report that is written to every index; None for no
             copy.
-        resume: True to continue an interrupted build into `output` from the build's last checkpoint. The
-            files and settings must be those of the interrupted build. A resumed build gives the same index as
-            a build without interruption.
+        resume: True to continue an interrupted build into `output` from the build's last checkpoint. To
+            resume a build, give the same files and settings with which the build was started. A resumed build
+            gives the same index as a build without interruption.
         keep: how many builds the directory keeps, the new build included; by default as many as before, and
             2 in a new directory. `roll_back` in engine/artifact/builds.py makes a kept build live again.
         publish_if: the condition under which the new build replaces the live build, such as
@@ -228,8 +228,8 @@ def _fit_all(
     """Trains the model of the index on all reviews.
 
     With Ray, this function runs in a worker of Ray, while the main process of the build measures quality. If
-    the setting `relevance.num_parts` divides the reviewers into groups, other workers of Ray train the
-    groups.
+    the setting `relevance.num_parts` is above 1, the reviewers are divided into this number of groups. Each
+    group of reviewers has a further worker of Ray, which trains on the reviews of the group.
     """
     learned = training_reviews(reviews, config.sentiment)
     runner = runner if config.relevance.num_parts > 1 else HERE

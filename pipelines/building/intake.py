@@ -59,7 +59,7 @@ class Intake(NamedTuple):
 
     @property
     def learned_traits(self) -> Traits:
-        """Returns the metadata in `traits` of the movies with reviews only, on which the build trains."""
+        """Returns the metadata in `traits` of movies with reviews; the build trains only on such movies."""
         return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 

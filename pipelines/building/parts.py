@@ -68,7 +68,9 @@ def parts_of(
     machine: Mapping[str, int],
     pace: float,
 ) -> list[Part]:
-    """Plans each part of the work: the machine or software, the number of workers, the memory and the time.
+    """Plans where each part of the work runs, and with how many workers, how much memory and how much time.
+
+    A part of the work runs on this machine, on a larger machine, on Ray, in FAISS or in Milvus.
 
     Args:
         files: the estimated sizes of the files.

@@ -22,9 +22,10 @@ class Trial(NamedTuple):
     """The share of the reviewers for whom the trial index answers, above 0 and below 1."""
 
     def holds(self, reviewer_id: str) -> bool:
-        """Tells whether the trial index answers for a reviewer; depends only on the reviewer, name and share.
+        """Tells whether the trial index, and not the main index, answers for a reviewer.
 
-        If the share is raised, no reviewer leaves the trial arm.
+        The result depends only on the reviewer's id, on the trial's name and on the share of reviewers in the
+        trial. If `share` is raised, no reviewer leaves the trial arm.
         """
         digest = hashlib.blake2b(f"{self.name}\n{reviewer_id}".encode(errors="replace"), digest_size=8)
         return int.from_bytes(digest.digest(), "big") < self.share * 2**64
