@@ -194,7 +194,8 @@ def _check_output(output: Path | str, format: str | None, overwrite: bool) -> tu
 def _check_options(options: ListArguments) -> ListArguments:
     """Checks the options of recommendation lists; returns the options as values that JSON can hold.
 
-    If an option, such as `only`, is a file of movie ids, the returned option is a list of the ids in the file.
+    If an option, such as `only`, is a file of movie ids, the returned option is a list of the ids in the
+    file.
     """
     given: dict[str, Any] = dict(options)
     for name in ("only", "exclude"):
@@ -217,9 +218,8 @@ def _ids_of(reviewers: Path | Sequence[str]) -> list[str]:
 def _rows_of(engine: Engine, named: Sequence[str], fallback: str) -> Sequence[int | str]:
     """Returns the row of each given reviewer.
 
-    If `fallback` is "popular", the returned list may also hold ids: the id of each reviewer who has no row,
-    because the index does not hold the reviewer. If `fallback` is "error", an id that the index does not hold raises an
-    UnknownIdError.
+    If `fallback` is "popular", the returned list holds the ids of reviewers who have no row because the index
+    does not hold them. If `fallback` is "error", an id that the index does not hold raises an UnknownIdError.
     """
     if fallback == "error":
         rows: list[int] = engine.reviewer_rows(named).tolist()
