@@ -38,7 +38,8 @@ _MANY_TIMES = 32
 """If a matrix has at least `_MANY` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
 `k_highest_of_rows` compares a sample of the columns first."""
 _SAMPLING = 8
-"""One of this many columns is in the sample of `k_highest_of_rows`."""
+"""`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; this number is the distance
+from one column of the sample to the next."""
 
 
 def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
@@ -242,12 +243,13 @@ def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[
     """Finds, in each row of a matrix, the numbers that may be among the k lowest numbers of the row.
 
     The function chooses a bound for each row; at least k numbers of the row are less than or equal to the
-    bound. Numbers above the bound are left out.
+    bound. Only the numbers that are less than or equal to the bound are kept.
 
     Returns:
-        Two arrays, where `most` is the largest count of numbers found in a row: the columns of the numbers
-        found, int64 [num_rows, most], ascending in each row; and the numbers found, float [num_rows, most].
-        In shorter rows, the columns are padded with 0, and the numbers with infinity.
+        The columns of the kept numbers, int64 [num_rows, most], ascending in each row; and the kept numbers,
+        float [num_rows, most]. The size `most` is the largest count of kept numbers in a row of the matrix.
+        If fewer numbers of a row are kept, the array of columns is filled up with 0, and the array of kept
+        numbers with infinity.
     """
     num_rows, num = numbers.shape
     sampled = numbers[:, ::_SAMPLING]

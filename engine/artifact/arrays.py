@@ -58,7 +58,9 @@ def map_array(file: HeldFile) -> NDArray[Any]:
 
 
 def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Checks the types and shapes of an index's arrays, and the first and last number of arrays of offsets.
+    """Checks the types and shapes of an index's arrays, and that offsets fit the arrays to which they point.
+
+    The offsets into an array must begin with 0, and end with the length of the array.
 
     The check does not read the numbers between the first and the last number of an array, so the check takes
     the same time for arrays of any size.
@@ -169,9 +171,10 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` maps names in dimensions, such as `num_movies`, to their values. If `sizes` lacks
-    the name in `dimension`, the function computes the value from the length `size`, and adds the value to
-    `sizes`. For example, the length 8 of the dimension `num_movies + 1` gives `num_movies` the value 7.
+    The dictionary `sizes` maps names in dimensions, such as `num_movies`, to their values. If `sizes` does
+    not hold the name in `dimension` yet, the function adds the name to `sizes`, with the value for which the
+    dimension equals the length `size`. For example, if an array has the length 8, and `num_movies + 1` is
+    expected, `num_movies` gets the value 7.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

@@ -2,8 +2,8 @@
 
 The manifest of each build names the build's predecessor, which is the build that was live when the new build
 was written. The live build, its predecessor, the predecessor of the predecessor and so on form a chain. By
-default, a rollback makes the predecessor of the live build live again. An index may also keep builds outside
-this chain: builds that a rollback replaced, and builds that never became live.
+default, a rollback makes the predecessor of the live build live again. An index may also keep builds that are
+not in the chain of the live build: builds that a rollback replaced, and builds that never became live.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, 
 
     The other build becomes live in one step, so that a reader always finds one whole build. A rollback is
     possible even while another command builds or updates the index. An update that started before the
-    rollback fails at its end, because the update is based on a build that is no longer live. If another
-    command builds the index anew from source files, a rollback does not stop that command. The new build
-    becomes live when it is complete.
+    rollback fails at its end, because the update is based on a build that is no longer live. A rollback does
+    not stop a command that builds the index anew from source files. When a command that builds the index anew
+    is complete, its build becomes live, also after a rollback.
 
     Args:
         directory: the directory of the index.

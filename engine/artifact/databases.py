@@ -3,8 +3,10 @@
 A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
 file of notes in the index directory lists the collections that were made for the index, and the alias (second
 name) that the database gives to the collection of the live build. Commands remove each collection that no
-build in the index directory needs. In a copy of an index directory, commands do not change the collections
-and the alias on a server, because the original directory still needs the collections and the alias.
+build in the index directory needs. If an index directory is a copy of another index directory, commands do
+not change the collections that the original directory has on a database server. Commands in a copy of an
+index directory also do not change the alias by which the server knows the live collection of the original
+directory.
 """
 
 from __future__ import annotations
@@ -40,12 +42,13 @@ BESIDE = f"../{EMBEDDED}"
 
 @dataclass
 class _Notes:
-    """Holds the content of the file of notes: which collections were made for an index."""
+    """Holds the content of the file `.collections.json`, which notes the collections made for an index."""
 
     directory: str
-    """The path of the index directory for which the collections were made. If the file of notes lies in a
-    directory with another path, this directory is a copy. In a copy, the notes about collections on servers
-    are ignored, and only the notes about the embedded database of the copy are used."""
+    """The path of the index directory for which the collections were made. If the file `.collections.json`
+    lies in an index directory with another path, the engine takes that index directory for a copy. In a copy
+    of an index directory, the engine ignores what the file says about collections on servers, and uses only
+    what the file says about the embedded database in the copy."""
     alias: str
     live: list[str] | None = None
     """The collection to which the name `alias` points: the address of the database, and the name of the
@@ -173,9 +176,10 @@ def follow_live(directory: Path, build: str) -> None:
 def drop_unused(directory: Path) -> None:
     """Removes the collections that no build of an index needs any more.
 
-    The file of notes in the index directory lists the collections. A collection that cannot be removed stays
-    in the list, and the next command tries again to remove the collection. The caller must hold the lock on
-    the index directory, or the lock that `changing_live` takes.
+    The file `.collections.json` in the index directory lists the collections that were made for the index. A
+    collection that cannot be removed stays in the file `.collections.json`, and the next command tries again
+    to remove the collection. The caller must hold the lock on the index directory, or the lock that
+    `changing_live` takes.
     """
     notes = _Notes.read(directory)
     if notes is None:
@@ -224,7 +228,7 @@ def _address_of(build: Path) -> Address | None:
     """Returns the address of a build's vectors, or None if the build has its vectors in a file.
 
     Raises:
-        ValueError: the file with the address is damaged.
+        ValueError: the file `movies.milvus.json` of the build, which holds the address, is damaged.
     """
     from indexes.milvus_index import Address
 
@@ -234,7 +238,9 @@ def _address_of(build: Path) -> Address | None:
 
 @contextmanager
 def _connected(directory: Path, uri: str) -> Iterator[Database]:
-    """Connects, during a `with` statement, to a database that builds of an index name.
+    """Yields a connection to the vector database at the address `uri`, for use in a `with` statement.
+
+    If `uri` is the path of an embedded database, the path is relative to the folder of a build.
 
     Raises:
         ArtifactError: the database cannot be reached.

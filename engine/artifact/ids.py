@@ -18,14 +18,16 @@ from engine.artifact.arrays import damage_of
 from engine.errors import DataError
 
 _NEIGHBOURS = 50
-"""An unknown id has a place in the sorted order of the known ids. This many known ids before the place, and
-this many known ids after the place, are compared with the unknown id."""
+"""To find known ids that resemble an unknown id, the engine compares the unknown id with the known ids next
+to it in sorted order: with this many known ids that sort before the unknown id, and with this many that sort
+after it."""
 _LONGEST_COMPARED = 40
 """The largest number of characters of an unknown id for which similar ids are looked for; the number of
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""To find a known id that differs from an unknown id by one letter, the engine tries other letters in the
-unknown id. The letters to try are taken from about this many known ids."""
+"""To find a known id that differs from an unknown id by one letter, the engine puts other letters into the
+unknown id. The letters that the engine puts into the unknown id are the letters of about this many known
+ids."""
 _LARGEST_ALPHABET = 64
 """The largest number of different letters that are tried at each position of an unknown id, in the search for
 a known id."""

@@ -282,9 +282,10 @@ older indexes."""
 COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps the names of two neighbour tables, which are fields of `Model`, to keys in the section `cold`. The
-value of each key is a slope, by which the metadata similarity of two movies is multiplied. The product is a
-part of the estimated weight of a cold movie in the neighbour table."""
+"""Maps two fields of `Model`, which hold neighbour tables, to keys in the manifest section `cold`, under
+which a slope of each neighbour table is stored. A slope is a number by which the metadata similarity of a
+cold movie (a movie without reviews) and another movie is multiplied. The metadata similarity times the slope
+is a part of the weight that the neighbour table is estimated to have for the two movies."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

@@ -1,13 +1,22 @@
 """Describes the values that a manifest may hold, and reads manifests that may be damaged or hostile.
 
-In this module, a shape is a Python object that says which values an entry of a manifest may have. The shape
-`float` allows any finite number, `bool` allows true and false, `str` allows any text, and `object` allows
-anything. The shape `range` allows the whole numbers in the range; the shape `re.Pattern` allows texts that
-match the pattern; the shape `None` allows null. A tuple of shapes allows each value that at least one of the
-shapes allows. The shape `[shape]` allows a list of values, if the shape in the brackets allows each value.
-The shape `{str: shape}` allows a section with entries of any name, if the shape after the colon allows the
-value of each entry. The shape `{"a": shape, "b?": shape}` allows a section that has the entry "a"; the entry
-"b" and entries of other names are optional.
+In this module, a shape is a Python object that says which values are allowed at one place of a manifest:
+
+    shape                       allowed values
+    float                       any finite number
+    bool                        true and false
+    str                         any text
+    object                      any value
+    None                        null
+    range                       the whole numbers in the range
+    re.Pattern                  the texts that match the pattern
+    (shape_1, shape_2)          the values that `shape_1` or `shape_2` allows
+    [shape_1]                   a list whose values are all allowed by `shape_1`
+    {str: shape_1}              a section (JSON object) whose values are all allowed by `shape_1`
+    {"a": shape_1, "b?": shape_2}
+                                a section that must have an entry "a", whose value `shape_1` allows; if the
+                                section has an entry "b", `shape_2` must allow its value; the section may
+                                also have entries of other names, with any values
 """
 
 from __future__ import annotations
@@ -121,10 +130,11 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | None:
-    """Says why a value does not fit a shape, as the end of a sentence; returns None if the value fits.
+    """Says what is wrong with a value in a manifest, such as "has no model.blend"; None if nothing is wrong.
 
-    `name` is the path of the value in the manifest, such as "model.blend". `left` is the number of nested
-    sections and lists that are still allowed inside the value.
+    The argument `shape` says which values are allowed, as the docstring of this module explains. `name` is
+    the path of the value in the manifest, such as "model.blend". `left` says to how many levels
+    sections and lists may be nested in the value.
     """
     if left == 0:
         return f"nests {name[:60]} too deeply"

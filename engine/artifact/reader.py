@@ -196,9 +196,11 @@ class Artifact:
         return self.build_directory / name
 
     def handle(self, name: str) -> Path:
-        """Returns a path to a file that works even after the build was deleted; arrays have no such path.
+        """Returns a path by which a file of the build can be opened even after the build was deleted.
 
-        The path works as long as the `Artifact` object exists.
+        The path works as long as the `Artifact` object exists. For the file of an array, and on a system
+        without /dev/fd, the method returns the ordinary path of the file, which works only until the build is
+        deleted.
 
         Raises:
             ArtifactCorruptError: the build has no file `name`.

@@ -78,10 +78,11 @@ _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 
 
 def check_function(node: dict[str, Any]) -> int:
-    """Checks a function call in a parsed condition: the function's name, its pattern, and its list of values.
+    """Checks a function call in a parsed condition: the name of the function, and some of the arguments.
 
-    Returns the cost of the regular expression in the call; a letter costs 1, and a call without a regular
-    expression costs 0.
+    Returns the cost of the regular expression among the arguments of the call, which says how slow the
+    regular expression may be. Each letter of a regular expression costs 1; repetition counts, such as {4},
+    multiply the cost. If no argument is a regular expression, the cost is 0.
 
     Raises:
         FilterError: the function is not allowed; a list such as ['a', 'b'] holds something other than

@@ -55,8 +55,8 @@ MAX_DEPTH = 30
 """The largest depth of nested operations in a condition."""
 MAX_COPIED = 3
 """The largest depth to which CASE, IF, BETWEEN, nullif and split_part (the set `COPYING`) may be nested in a
-condition. DuckDB copies an operand of these operations, so each further level of nesting doubles the running
-time."""
+condition. DuckDB copies an operand of each operation in `COPYING`, so each further level of nesting doubles
+the running time of a condition."""
 
 MAX_PATTERNS = 1_000
 """The largest total cost of all regular expressions in a condition; a letter costs 1, and a repeated letter

@@ -47,10 +47,10 @@ def rows_where(
     first piece holds one movie; the time that DuckDB takes for a piece decides how many movies the next piece
     holds.
 
-    The pieces are small for two reasons. First, the check of a small piece takes little memory. DuckDB's
-    setting `memory_limit` is not enough, because the setting does not count the texts that functions make.
-    Second, the check of a small piece ends soon. DuckDB may check 2,048 movies before it notices that the
-    time limit has passed.
+    The function checks small pieces of the table, because the check of a small piece takes little memory and
+    ends soon. DuckDB's setting `memory_limit` does not limit the memory well, because the setting does not
+    count the texts that functions make. The time limit alone does not end a slow check soon, because DuckDB
+    may check 2,048 movies before DuckDB notices that the time limit has passed.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.

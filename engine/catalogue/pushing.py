@@ -1,13 +1,15 @@
 """Translates a --where condition for a vector database, which checks the condition during a search.
 
 Every movie that meets the original condition also meets the translated condition. If the translated condition
-leaves out a part of the original condition, the vector database finds too many movies. The caller therefore
-checks the movies found with DuckDB.
+leaves out a part of the original condition, the vector database also finds movies that do not meet the
+original condition. The caller must therefore use DuckDB to check which of the movies that the vector database
+found meet the original condition.
 
-A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. A test is
-translated only if DuckDB and all vector databases decide the test alike. These tests are comparisons of a
-column with a value of the column's type, also with BETWEEN; IN; LIKE with % only at the ends; IS NULL; and
-the negations NOT IN, NOT LIKE and IS NOT NULL.
+A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. This module
+translates a test of a column only if DuckDB and all vector databases decide the test alike. This module
+translates comparisons of a column with values of the column's type, such as `price < 10` or `price BETWEEN 5
+AND 10`. This module also translates tests with IN, NOT IN, IS NULL and IS NOT NULL, and tests with LIKE and
+NOT LIKE whose pattern has % only at its ends.
 """
 
 from __future__ import annotations

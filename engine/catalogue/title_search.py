@@ -18,7 +18,7 @@ _ARTICLES = ("the ", "a ", "an ")
 
 
 class TitleSearch:
-    """Searches the titles of the catalogue; takes years and numbers of reviews from the cards."""
+    """Finds movies by title; the years and review counts of the movies found come from `MovieCards`."""
 
     def __init__(self, catalogue: Catalogue, movies: IdTable, cards: MovieCards, variants: Variants) -> None:
         self._catalogue = catalogue
@@ -45,8 +45,8 @@ class TitleSearch:
 
         Raises:
             ConfigError: the searched text holds no letter or digit.
-            TitleError: no title matches the text; the titles of several films match, and not exactly one
-                title equals the text.
+            TitleError: no title matches the text; the titles of several films match the text, and none of
+                these titles equals the text; the titles of several films equal the text.
         """
         ranked = self._ranked(text)
         best = [(row, match) for row, match in ranked if match.match == "exact"] or ranked

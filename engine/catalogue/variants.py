@@ -27,9 +27,10 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     Returns:
         Three arrays by name. Only films with several movies are numbered, from 0. `variant_groups`, int32
         [num_movies], holds the number of each movie's film, or -1 if the film has no other movie.
-        `variant_movie_rows`, int32 [num_variants], holds the rows of the movies of all numbered films, film
-        by film. `variant_offsets`, int64 [num_films + 1], holds the position in `variant_movie_rows` at which
-        each numbered film starts; the last number is the length of `variant_movie_rows`.
+        `variant_movie_rows`, int32 [num_variants], holds the rows of the movies of all films that have
+        several movies, film by film. `variant_offsets`, int64 [num_films + 1], holds the position in
+        `variant_movie_rows` at which the movies of each film with several movies start; the last number is
+        the length of `variant_movie_rows`.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -102,11 +103,12 @@ class Variants:
         return several
 
     def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Chooses one movie of each film, the movie of highest preference: bool [num], True if chosen.
+        """Chooses one of the given movies for each film: the movie with the highest number in `preference`.
 
         The array `movie_rows`, int64 [num], holds the rows of the given movies in ascending order. The array
-        `preference`, float64 [num], holds a number for each given movie; if several variants of a film have
-        the highest preference, the first of these variants is chosen.
+        `preference`, float64 [num], holds a number for each given movie, such as the number of reviews of the
+        movie. If several variants of a film have the highest number in `preference`, the first of these
+        variants is chosen. The function returns a bool array, [num], that is True for each chosen movie.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)

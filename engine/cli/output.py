@@ -58,7 +58,7 @@ def print_report(
 
 
 def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], None]) -> None:
-    """Prints facts with their names; the formats csv, tsv and markdown have one line for each fact.
+    """Prints facts (values with names); the formats csv, tsv and markdown have one line for each fact.
 
     If the format is table, the function `print_text` prints the facts.
     """
@@ -73,7 +73,10 @@ def print_facts(facts: Mapping[str, Any], format: str, print_text: Callable[[], 
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the name and value of each fact; a fact inside another has a name such as `counts.reviews`.
+    """Yields the name and the value of each entry in `facts`; a list becomes JSON text.
+
+    If the value of an entry is itself a mapping, its entries are yielded under joined names, such as
+    `counts.reviews`.
 
     Example:
         >>> list(_flat({"seed": 42, "counts": {"movies": 7, "levels": [1, 5]}}))

@@ -42,8 +42,8 @@ class _State:
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the process must send the first signal to itself again. This is necessary if the
-    KeyboardInterrupt that the signal should raise was delayed or got lost."""
+    """Whether the process must send the first signal to itself again, because the KeyboardInterrupt that the
+    first signal should raise was delayed or got lost."""
     first: int | None = None
     """The number of the first signal that the process received; None before the first signal."""
 
@@ -60,7 +60,10 @@ def signal_received() -> int | None:
 
 
 def ending(number: int, error: BaseException) -> str:
-    """Returns the sentence that tells the user which signal ended the command, with the error's notes."""
+    """Returns the sentence that tells the user which signal ended the command.
+
+    The sentence ends with the notes (`__notes__`) of `error`, the exception that ended the command.
+    """
     what = "Interrupted" if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}"
     notes = getattr(error, "__notes__", [])
     return "; ".join([f"{what}; every file and index is as it was before, or complete", *notes]) + "."
@@ -128,8 +131,8 @@ def listening(*, for_good: bool = False) -> Iterator[None]:
 def _occupy_streams() -> None:
     """Opens /dev/null in place of each closed standard stream (stdin, stdout, stderr).
 
-    Otherwise, a file that is opened later could get the number of a closed stream, and the program would
-    write its output into the file.
+    If a standard stream stayed closed, a file that is opened later could get the number of the stream, and
+    the program would write its output into the file.
     """
     with suppress(OSError):
         while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -162,7 +165,11 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Handles an error that Python could not raise; makes `_watch` repeat a lost KeyboardInterrupt."""
+    """Handles an exception that Python cannot raise and drops, such as one in a destructor (`__del__`).
+
+    If Python drops a KeyboardInterrupt after a signal, the function makes the thread `_watch` send the signal
+    again. Before the first signal, Python's own handler prints the exception.
+    """
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
     elif isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -172,8 +179,9 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or ten seconds after the first signal.
 
-    The thread sends the first signal to the process again if the KeyboardInterrupt of the signal was delayed
-    or got lost. The thread ends when the other end of the pipe `reader` is closed.
+    If the KeyboardInterrupt that the process's first signal should raise was delayed or got lost, the
+    function sends the first signal to the process again. The function runs in a thread, which ends when the
+    other end of the pipe `reader` is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()

@@ -29,8 +29,9 @@ def format_table(
 
     If a line of the table would be longer than `width` characters, columns of words are narrowed; the widest
     column is narrowed first. If a line is still longer than `width` characters, the columns are divided among
-    several tables below each other, which all begin with the first column. Of a tuple of texts, the table
-    shows as many whole texts as fit into the column. By default, `width` is the width of the screen.
+    several tables below each other, which all begin with the first column. If a value is a tuple of texts,
+    the table shows the first texts of the tuple, as many as fit into the column. By default, `width` is the
+    width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))

@@ -25,7 +25,8 @@ Section = TypeVar("Section")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 _TOO_LARGE = 1 << 63
-"""The least whole number above 0 that is too large for 64 bits, and so for other libraries."""
+"""The least whole number above 0 that does not fit into a signed integer of 64 bits. A setting must be a
+smaller number, because the libraries that get the values of settings store whole numbers in 64 bits."""
 _NONE = ("none", "null")
 _PAIR = re.compile(r"""([^=,]*)(=?)\s*("(?:[^"]|"")*"\s*(?=,|$)|'[^']*'\s*(?=,|$)|[^,]*)(?:,|$)""")
 """Matches one pair in a list of pairs: a key, an equals sign, and a value, which is in quotes if it holds a

@@ -90,7 +90,10 @@ _TEXT, _TEXT_OR_NONE, _NUMBER_OR_NONE = str, (str, NoneType), (float, int, NoneT
 
 
 def _is_event(values: dict[str, Any]) -> bool:
-    """Tells whether a JSON object has the entries of an event; is fast, since each line is checked."""
+    """Tells whether a JSON object has the entries of an event, with values of the right types.
+
+    The function checks each line of a journal, so the checks are simple and fast.
+    """
     get = values.get
     kind, rating = get("kind"), get("rating")
     return (
@@ -133,12 +136,14 @@ class Scale:
     def rating_of(self, kind: str) -> float | None:
         """Returns the rating for which a kind of feedback stands; None if the index has no ratings.
 
-        The attribute `places` gives each kind of feedback a position on the rating scale, from 0 (lowest
-        rating) to 1 (highest rating). The method returns the rating level nearest to this position.
+        The attribute `places` gives each kind of feedback, such as a click, a position on the rating scale,
+        from 0 (lowest rating) to 1 (highest rating). The method returns the rating level that is nearest to
+        the position of `kind` on the rating scale.
 
         For an index that was built from counts, such as numbers of plays, the method returns a count. If the
-        position of the kind of feedback is 0.75 or more, the method returns the lowest count that is a like.
-        If the position is below 0.75, the method returns half of the lowest count that is a like.
+        position `places[kind]` is 0.75 or more, the feedback stands for a like, and the method returns
+        `like_count`, the lowest count that means a like. If the position `places[kind]` is below 0.75, the
+        feedback does not stand for a like, and the method returns half of `like_count`.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -149,7 +154,11 @@ class Scale:
         return self.nearest(low + place * (high - low))
 
     def nearest(self, rating: float | None) -> float | None:
-        """Returns the rating level nearest to a rating; returns a count, or None, unchanged."""
+        """Returns the rating level nearest to a rating.
+
+        If the index was built from counts or has no ratings, or if `rating` is None, `rating` is returned
+        unchanged.
+        """
         if rating is None or not self.is_rated or self.like_count is not None:
             return rating
         return round(float(self.levels[self.level_row(rating)]), 4)

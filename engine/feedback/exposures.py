@@ -2,8 +2,8 @@
 
 A shown list is first appended, as a line of JSON, to a file. From time to time, the file of JSON lines is
 converted to a Parquet file, which appears only when the Parquet file is complete. If a process is killed, its
-file of JSON lines stays in the folder. The next process that uses the folder converts this file to a Parquet
-file.
+file of JSON lines stays in the folder. The next process that records lists in the folder converts the killed
+process's file of JSON lines to a Parquet file.
 """
 
 from __future__ import annotations

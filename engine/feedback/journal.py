@@ -163,8 +163,9 @@ class Tail:
 
         The position `begin` names a segment (file of the journal) and a number of bytes in the segment. If
         the segment has fewer bytes now, the segment was replaced, so the result is the start of the segment.
-        If the segment is missing, the result is the start of the next segment. The result is None if there is
-        no next segment, or if `begin` belongs to another journal; None stands for the start of the journal.
+        If the segment is missing, the result is the start of the next segment. The method returns None if the
+        segment is missing and no later segment exists, or if `begin` belongs to another journal. The result
+        None tells the caller to read from the start of the journal.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -270,7 +271,11 @@ def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
-    """Returns the position up to which a build contains a journal's events; None if there is no section."""
+    """Returns the position in a journal up to which a build contains the events of the journal.
+
+    The argument `section` is the manifest section that `to_section` made. If the manifest has no such
+    section, `section` is None, and the function returns None.
+    """
     if section is None:
         return None
     return Position(section["token"], section["number"], section["size"])

@@ -2,8 +2,8 @@
 
 The scores of different members have different spreads, so a mean of the scores would follow the member whose
 scores vary most. Each member's scores of the unseen candidates are therefore normalised to mean 0 and
-standard deviation 1, which gives all members the same influence. The options of a list, such as `--where`, do
-not change the normalisation.
+standard deviation 1, which gives all members the same influence. Options that exclude movies from the list,
+such as `--where`, do not change the means and standard deviations by which scores are normalised.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ _BATCH = 256
 """The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
 """If movies are hidden, the number of candidates to search for is divided by the share of movies that are not
-hidden. A share below this number is raised to this number, which limits the search if nearly all movies are
-hidden."""
+hidden. If the share of movies that are not hidden is below this number, the number of candidates is divided
+by this number instead. The search then finds at most ten times as many candidates, even if nearly all movies
+are hidden."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ class _Pool(NamedTuple):
     """The number of movies that meet all conditions of the list but `min_rating`, the lowest predicted
     rating."""
     best_rating: float | None
-    """The highest predicted rating among the `num_open` movies; None without the condition `min_rating`."""
+    """The highest predicted rating among the movies that meet all conditions of the list but `min_rating`;
+    None if the list has no condition `min_rating`."""
 
 
 class ListMaker:
@@ -246,7 +248,7 @@ class ListMaker:
         """Returns the movies in `rows` and their variants, without seen, hidden and excluded movies.
 
         Returns:
-            The rows of the movies, int64 [num], ascending.
+            The rows of the movies that the list may hold, int64 [num], ascending.
         """
         if conditions.rows is None and self.variants and not options.all_variants:
             rows = self.variants.complete(rows)

@@ -1,9 +1,9 @@
 """Describes the recipients of top lists: which movies they have seen, how movies score, and why.
 
 A reason is a review by the recipient; the contribution of the review is the score of a movie minus the score
-that the movie would have without the review. A score is computed from a few sums, to which each of the
-recipient's reviews adds a number. To compute the score without a review, the number that the review added is
-subtracted from each sum, which takes little time.
+that the movie would have without the review. The score of a movie is computed from a few sums over the
+recipient's reviews. To compute the score without one review, the engine subtracts the review's number from
+each sum over the reviews, which takes little time.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ _CONTRIBUTIONS_CHECKED = 8
 """The contributions of at least this many reviews are computed exactly for each movie; the contributions of
 all other reviews are only estimated."""
 _STEP = 0.01
-"""The amount, in logits, by which the location or the log scale of a predicted rating is changed, to estimate
-the slope of the log chance of a like."""
+"""To estimate how fast the log chance of a like grows with the location (centre) of a predicted rating's
+distribution, the location is raised by this number, in logits. To estimate how fast the log chance of a like
+grows with the log scale of the distribution, the log scale is raised by the same number."""
 
 
 class Recipient(Protocol):
@@ -217,12 +218,13 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 
 
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
-    """Leaves out each review of a history in turn, and sums the weighted terms of the other reviews.
+    """Sums what the reviews of a history add to the scores of movies, leaving out each review in turn.
 
-    The term of a review is the number that the review, before weighting, adds to the score of a movie. The
-    weight of a review depends on its age; an older review weighs less. The age is 1 for the latest review of
-    a history, 2 for the review before, and so on. If a review is left out, the age of every older review
-    falls by one, so all older reviews weigh more.
+    What a review adds to the score of a movie is the review's term, a number for the movie, times the
+    review's weight. The weight of a review depends on the age of the review; an older review weighs less. The
+    age of a review is counted in reviews: 1 for the latest review of a history, 2 for the review before, and
+    so on. If a review is left out, the age of every older review falls by one, so all older reviews weigh
+    more.
 
     Args:
         terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the
@@ -231,8 +233,8 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
             review is first.
 
     Returns:
-        float64 [num_movies, num_reviews]: column i holds, for each movie, the sum of the weighted terms of
-        all reviews except review i.
+        float64 [num_movies, num_reviews]: column i holds, for each movie, what all reviews except review i
+        add to the score of the movie.
     """
     kept = terms * fading
     moved = terms[:, :-1] * fading[1:]
@@ -248,11 +250,12 @@ class _WithoutEach(NamedTuple):
     """float64 [num_reviews, dim]: the change of the reviewer's vector in the rating head when each review is
     left out."""
     stars: Doubles
-    """float64 [num_movies]: the number of stars by which the reviewer rated the neighbours (similar movies)
-    of each movie above the expected ratings, on average."""
+    """float64 [num_movies]: for each movie, the mean difference, in stars, between the reviewer's ratings of
+    the movie's neighbours (similar movies) and the expected ratings."""
     stars_without: Doubles
-    """float64 [num_movies, num_reviews]: in column i, the same means as in `stars`, but without review i of
-    the history."""
+    """float64 [num_movies, num_reviews]: for each movie, the mean difference, in stars, between the
+    reviewer's ratings of the movie's neighbours and the expected ratings; column i leaves out review i of the
+    history."""
 
     def estimates(self, model: Model, head: RatingHead, taste: Tastes, movie_rows: Rows) -> Doubles:
         """Estimates what each review adds to the log chance of a like: float64 [num_movies, num_reviews].
@@ -282,10 +285,12 @@ class _WithoutEach(NamedTuple):
             model: the model that predicts ratings.
             taste: the reviewer's vector, bias and log scale, all computed from the whole history.
             movie_rows: the rows of the movies, int64 [num_movies].
-            places: the positions of reviews in the history, for each movie, int64 [num_movies, num_checked].
+            places: for each movie, the reviews whose contributions are computed, as positions in the
+                reviewer's history, int64 [num_movies, num_checked].
 
         Returns:
-            float64 [num_movies, num_checked], what each of the reviews adds to the log chance of a like.
+            float64 [num_movies, num_checked], what each review in `places` adds to the log chance that the
+            reviewer likes the movie.
         """
         # One call predicts with the whole history and with every history without a review, because one call
         # is faster than several calls.
@@ -299,10 +304,11 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
-    """Leaves out each review in turn, and computes the numbers from which ratings are then predicted.
+    """Computes the inputs of rating predictions, for the whole history and with each review left out in turn.
 
-    These numbers are the reviewer's vector in the rating head, and the mean number of stars by which the
-    reviewer rated each movie's neighbours above expectation.
+    To predict a reviewer's rating of a movie, the model needs the reviewer's vector in the rating head. The
+    model also needs the mean number of stars by which the reviewer rated the movie's neighbours above the
+    expected ratings.
     """
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)

@@ -92,12 +92,13 @@ class ColdDoubts:
 
     Attributes:
         is_cold: marks the cold movies, bool [num_movies].
-        errors: a matrix, float32 [embedding_dim + 1, embedding_dim + 1]. The product of a reviewer's vector
-            and this matrix is a vector. The length of this product is the setting `cold.doubt` times the
-            standard error of the relevance.
+        errors: a matrix that gives the standard error of cold movies' relevance to any reviewer, float32
+            [embedding_dim + 1, embedding_dim + 1]. The reviewer's vector times the matrix `errors` is a
+            vector whose length is the setting `cold.doubt` times the standard error.
         included: a number that the build has already subtracted from the bias of each cold movie in
-            `RelevanceHead.movie_vectors`. This subtraction lowers the rank of cold movies in the vector
-            index. The methods of this class return only the numbers that remain to be subtracted.
+            `RelevanceHead.movie_vectors`. Because the build has subtracted `included`, cold movies rank lower
+            in the vector index. The methods of `ColdDoubts` return the number that must be subtracted from a
+            cold movie's relevance in addition to `included`.
     """
 
     is_cold: NDArray[np.bool_]
@@ -157,8 +158,8 @@ class Tastes(NamedTuple):
     biases: Floats
     """float32 [num], each reviewer's bias in logits; reviewers who give high ratings have a high bias."""
     log_scales: Floats
-    """float32 [num], the logarithm of each reviewer's scale. The rating head multiplies logits by the scale;
-    a high scale makes the predicted distribution of ratings narrow."""
+    """float32 [num], the logarithm of each reviewer's scale, a number by which the rating head multiplies
+    logits. A high scale makes the predicted distribution of the reviewer's ratings narrow."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
         """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
@@ -169,29 +170,32 @@ class Tastes(NamedTuple):
 class RatingHead:
     """Predicts the probability of each rating level for a reviewer and a movie.
 
-    The location (the centre of a rating's distribution), in logits, is `reviewer bias + movie bias +
-    sum(dot_weights * u * v) + MLP(u, v, u * v)`, where u is the reviewer's vector and v is the movie's
-    vector. The chance that the rating is at most `levels[l]` is `sigmoid(scale * (thresholds[l] -
-    location))`, as in the ordinal (proportional odds) model of McCullagh (1980). The scale of a rating's
-    distribution is the product of the reviewer's scale, the movie's scale and a factor from the MLP.
+    The distribution of a rating has a location (the centre of the distribution, in logits) and a scale. The
+    location is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u * v)`, where u is the
+    reviewer's vector and v is the movie's vector. The scale of a rating's distribution is the product of the
+    reviewer's scale, the movie's scale and a factor from the MLP; a high scale makes the distribution narrow.
+    The chance that a rating is at most `levels[l]` is `sigmoid(scale * (thresholds[l] - location))`, with the
+    location and the scale of the rating's distribution. This formula is the ordinal (proportional odds) model
+    of McCullagh (1980).
 
     Attributes:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
         movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
             movie's bias and the logarithm of the movie's scale.
-        history_vectors: two vectors of each movie side by side, float32 [num_movies, 2 * dim]. A review of
-            the movie adds two vectors to the reviewer's vector: the first vector, and the second vector times
-            `rating - mean rating of the movie`.
+        history_vectors: for each movie, two vectors side by side, which say what a review of the movie adds
+            to the reviewer's vector, float32 [num_movies, 2 * dim]. A review adds the left one of the movie's
+            two vectors, plus the right one times `rating - mean rating of the movie`.
         reviewer_biases: each reviewer's bias and the logarithm of each reviewer's scale, float32
             [num_reviewers, 2].
         movie_means: each movie's mean rating, moved towards the mean of all ratings if the movie has few
             ratings, float32 [num_movies].
         thresholds: the boundaries between adjacent rating levels, in logits, float32 [num_levels - 1],
             ascending.
-        dot_weights: the weights in the sum `sum(dot_weights * u * v)` of the formula above, one weight for
-            each dimension of the vectors u and v, float32 [dim].
+        dot_weights: one weight for each dimension of the reviewer's vector u and the movie's vector v, for
+            the sum `sum(dot_weights * u * v)` in the location, float32 [dim].
         kernels: the weights of each layer of the MLP, float32 [inputs, outputs]. The last layer has two
-            outputs: the first is added to the location, and the second to the logarithm of the scale.
+            outputs: a number that is added to the location of the rating's distribution, and a number that is
+            added to the logarithm of the distribution's scale.
         biases: the biases of each layer of the MLP, float32 [outputs].
     """
 

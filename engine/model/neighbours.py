@@ -1,4 +1,4 @@
-"""Holds tables of each movie's most similar movies, called neighbours, and sums over neighbours."""
+"""Holds tables of each movie's most similar movies (neighbours), and sums similarities of movies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""`_added_up` sorts an array of numbers if the range of possible numbers is more than this many times as long
-as the array. For a longer array, `_added_up` marks the numbers in an array of all possible numbers, which is
-then faster."""
+"""`_added_up` finds the distinct numbers of an array in one of two ways. If more than this many numbers are
+possible for each entry of the array, `_added_up` sorts the array. If fewer numbers are possible, `_added_up`
+marks the numbers of the array in a table of all possible numbers, because marking is then faster than
+sorting."""
 _RATING_PRIOR = 0.2
-"""A number that is added to the divisor when differences between ratings and expected ratings are averaged.
-The number moves the mean of few differences towards 0 stars."""
+"""To average differences between ratings and expected ratings, `mean_stars` adds this number to the sum of
+the weights by which it divides. The addition moves the average difference between few ratings and the
+expected ratings towards 0 stars."""
 _OFFSET_DAMPING = 15.0
 """A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
 the number of reviews plus this number, so that the mean of few reviews is near 0."""
@@ -87,16 +89,17 @@ class NeighbourTable:
             amounts: arrays with one amount for each given movie, float [num]; amounts of different arrays are
                 summed separately.
             places: for each given movie, the position of the reviewer whose history holds the movie, int
-                [num], from 0 to `num_places - 1`; amounts of different reviewers are summed separately. By
-                default, all given movies belong to one reviewer's history.
+                [num], from 0 to `num_places - 1`; amounts of different reviewers are summed separately.
+                Without `places`, all given movies belong to one reviewer's history.
             num_places: the number of reviewers.
 
         Returns:
             Two results. The first result is an array of pairs of a reviewer and a neighbour, int64
             [num_pairs], ascending. A pair is the number `place * num_movies + movie_row`, where `place` is
             the reviewer's position, and `movie_row` the neighbour's row. The second result is a list with one
-            array for each array in `amounts`: the sum of `amount * similarity` for each pair, float64
-            [num_pairs]. All pairs of a reviewer and a movie that are not returned have the sum 0.
+            array, float64 [num_pairs], for each array in `amounts`. The array holds, for each pair of a
+            reviewer and a neighbour, the sum of `amount * similarity` over those given movies of the reviewer
+            that have the neighbour. All pairs of a reviewer and a movie that are not returned have the sum 0.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
@@ -104,16 +107,19 @@ class NeighbourTable:
         return _added_up(found, given, num_places * self.num_movies)
 
     def spread_to(self, keys: Rows, found: Neighbours, *amounts: NDArray[np.floating]) -> list[Doubles]:
-        """Computes the sums that `spread` computes, but only for the pairs in `keys`; faster for few pairs.
+        """Computes the sums of `spread`, but only for some pairs of reviewer and movie; faster for few pairs.
 
-        The array `keys` holds pairs of reviewer and movie, each as the number `place * num_movies +
-        movie_row`. The argument `found` is the result of `look_up` for the given movies. Each array in
-        `amounts` holds one amount for each given movie, such as the weight of a review of the movie.
+        The array `keys` holds the pairs of reviewer and movie, each as the number `place * num_movies +
+        movie_row`, where `place` is the position of the reviewer. The argument `found` is the result of
+        `look_up` for the given movies. Each array in `amounts` holds one amount for each given movie, such as
+        the weight of a review of the movie.
 
         Returns:
-            A list with one array for each array in `amounts`: the sum of `amount * similarity` for each pair
-            in `keys`, float64 [num_keys]. The sum of a pair runs over the given movies that have the pair's
-            movie as a neighbour, and that belong to the pair's reviewer.
+            A list with one array, float64 [num_keys], for each array in `amounts`. The array holds, for each
+            pair of reviewer and movie in `keys`, a sum of `amount * similarity`. The sum is taken over those
+            given movies in the reviewer's history that have the pair's movie as a neighbour. The amount is
+            the given movie's number in `amounts`, and the similarity is the table's number for the given
+            movie and the pair's movie.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -150,8 +156,8 @@ class NeighbourTable:
         """Looks up the neighbours of the given movies.
 
         The given movies are the movies of one or several reviewers' histories. The array `places`, int [num],
-        holds, for each given movie, the position of the reviewer whose history holds the movie. By default,
-        all given movies are from the history of one reviewer.
+        holds, for each given movie, the position of the reviewer whose history holds the movie. If `places`
+        is not given, all given movies are from the history of one reviewer.
         """
         begins = self.offsets[movie_rows]
         lengths = self.offsets[np.asarray(movie_rows) + 1] - begins
@@ -181,23 +187,27 @@ class NearTable(NamedTuple):
     weights) ** length_power`, so that 1 gives a mean over the history, and 0 the sum."""
 
     def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
-        """Returns the weight of a history's latest review; `mass` is the sum of the weights of the reviews.
+        """Returns, for each history, the weight of the similarities to the movie that was reviewed last.
 
-        A sum below 1 counts as 1, so that nothing is divided by 0 for a history without reviews.
+        The array `mass`, float [num], holds the sum of the recency weights of each history's reviews. The
+        returned weights, float64 [num], are `weight / mass ** length_power`. A `mass` below 1 counts as 1, so
+        that nothing is divided by 0 for a history without reviews.
         """
         divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
         return self.weight / divisors
 
 
 def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
-    """Finds where some neighbours stand in the neighbour table, and of which movies they are neighbours.
+    """Finds where given neighbours stand in the neighbour table, and of which movies they are neighbours.
 
-    The array `hits` holds the positions of these neighbours in `found.keys`.
+    The argument `found` is the result of `NeighbourTable.look_up` for some movies. The array `hits`, int64,
+    names the given neighbours by the positions of the neighbours in `found.keys`.
 
     Returns:
-        Two arrays, int64, with one entry for each of these neighbours. The first array holds the position,
-        among the movies of `found`, of the movie that has the neighbour. The second array holds the position
-        of the neighbour in the arrays of the neighbour table.
+        Two arrays, int64 [len(hits)]. For each neighbour in `hits`, the first array says of which movie the
+        neighbour is a neighbour: the movie's position among the movies that were given to `look_up`. For each
+        neighbour in `hits`, the second array holds the neighbour's position in the arrays of the neighbour
+        table.
     """
     ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
@@ -206,23 +216,29 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
 
 
 class MovieSums(NamedTuple):
-    """Holds a number for each movie as a sparse vector, which stores only the numbers that are not 0.
+    """Holds a number for each movie, such as a sum of similarities; stores only the numbers that are not 0.
 
-    In a sparse vector for several reviewers, `rows` holds pairs of reviewer and movie. A pair of reviewer and
-    movie is the number `place * num_movies + movie_row`, where `place` is the position of the reviewer.
+    A `MovieSums` object may also hold a number for each pair of a reviewer and a movie. In `rows`, such a
+    pair is stored as one integer, `place * M + movie_row`. In this formula, `place` is the position of the
+    reviewer, and M is the number of movies.
     """
 
     rows: Rows
     """int64 [num], ascending: the rows of the movies that have a number other than 0. For several reviewers:
     the pairs of reviewer and movie that have a number other than 0."""
     values: Doubles
-    """float64 [num], the number of each movie, or of each pair of reviewer and movie, in `rows`."""
+    """float64 [num], the stored number, such as a sum of similarities, for each movie in `rows`. For several
+    reviewers: the stored number for each pair of reviewer and movie in `rows`."""
     num_movies: int
-    """The length of the vector, with all numbers that are 0: the number of all movies. For several reviewers:
+    """The number of all movies, including the movies whose number is 0 and not stored. For several reviewers:
     the number of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers of the given movies, or of a slice of all movies: float64 [num]."""
+        """Returns the numbers, such as sums of similarities, that are held for given movies: float64 [num].
+
+        The argument `movie_rows` holds the rows of the given movies, or is a slice of all movies. For several
+        reviewers, `movie_rows` names pairs of reviewer and movie.
+        """
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)
             every[self.rows] = self.values
@@ -265,12 +281,13 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Groups entries of arrays by the numbers in `found`; sums the entries of each group.
+    """Sums, for each distinct number in `found`, the entries that arrays hold at the positions of the number.
 
-    Each array in `given` has one entry for each number in `found`; entries at positions of equal numbers form
-    a group. All numbers in `found` must be below `num_keys`. The function returns the distinct numbers of
-    `found`, ascending, and, for each array in `given`, the sums of the groups. For example, for the numbers
-    [7, 3, 7] and the entries [1, 2, 4], the function returns the numbers [3, 7] and the sums [2, 5].
+    Each array in `given` is as long as `found`. All numbers in `found` must be below `num_keys`. The function
+    returns the distinct numbers of `found`, ascending. For each array in `given`, the function also returns
+    an array of sums: for each distinct number, the sum of the entries at the positions at which `found` holds
+    the number. For example, for the numbers [7, 3, 7] and the entries [1, 2, 4], the function returns the
+    numbers [3, 7] and the sums [2, 5].
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:
@@ -287,8 +304,9 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    For each reviewer, the function computes the mean of the reviewer's numbers in `above_means`; a mean of
-    few numbers is moved towards 0. The function then subtracts this mean from each of the reviewer's numbers.
+    The function averages `above_means` over the reviews of each reviewer; an average over few reviews is
+    moved towards 0. From each entry of `above_means`, the function then subtracts the average of the reviewer
+    who gave the rating.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -296,10 +314,12 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
 
 
 def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
-    """Returns mean differences in stars, `totals / (weights + _RATING_PRIOR)`.
+    """Returns the mean differences between ratings and expected ratings, in stars.
 
-    The array `totals` holds weighted sums of differences between ratings and expected ratings; the array
-    `weights` holds the sums of the weights. The constant moves a mean of few differences towards 0.
+    The array `totals` holds weighted sums of differences between ratings and expected ratings. The array
+    `weights` holds, for each weighted sum, the sum of the weights. The mean difference is `totals / (weights
+    + _RATING_PRIOR)`; the constant `_RATING_PRIOR` moves the mean difference towards 0 if the sum of the
+    weights is small.
     """
     return totals / (weights + _RATING_PRIOR)
 
@@ -316,8 +336,9 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
             movie.
 
     Returns:
-        The means over all ratings, in stars, float64 [num_movies]; and the means without each rating, float64
-        [num_movies, num_reviews], where column i leaves out rating i.
+        Two arrays of mean differences between the reviewer's ratings of each movie's neighbours and the
+        expected ratings, in stars. The first array, float64 [num_movies], uses all of the reviewer's ratings.
+        In the second array, float64 [num_movies, num_reviews], column i leaves out the reviewer's rating i.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -350,12 +371,13 @@ class NeighbourRatings:
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
         """Returns, for pairs of reviewer and movie, the mean difference between ratings and expected ratings.
 
-        The mean of a pair is taken over the ratings that the reviewer gave to the movie's neighbours. The
-        argument `keys` holds the pairs; a pair is the number `place * num_movies + movie_row`, where `place`
-        is the position of the reviewer.
+        The mean for a reviewer and a movie is taken over the ratings that the reviewer gave to the movie's
+        neighbours. The argument `keys` holds the pairs; a pair is the number `place * num_movies +
+        movie_row`, where `place` is the position of the reviewer.
 
         Returns:
-            The mean difference of each pair, in stars, float64 [num].
+            float64 [num]: for each pair of reviewer and movie, the mean difference between the reviewer's
+            ratings of the movie's neighbours and the expected ratings, in stars.
         """
         rows, places = self.histories.movie_rows, self.histories.places
         amounts = self.stars, np.ones(len(rows))

@@ -224,7 +224,7 @@ def recommend_movie(
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
     Reviewers who have reviewed the movie are left out. The list is sorted by the score that the movie has for
-    each reviewer. Such scores also sort the movies in a reviewer's own recommendation list.
+    each reviewer. A reviewer's own recommendation list is sorted by the same kind of score.
     """
     from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine
@@ -290,8 +290,8 @@ def everyone(index: Path, output: str, processes: int | None, as_json: bool, **o
     """Write the top lists of all reviewers to files, one line per listed movie.
 
     If the command is killed, run the same command again to write the missing files. If the index was built
-    again in the meantime, the command writes all files again. If the output directory holds lists that were
-    made with other options, the command fails unless --overwrite is given.
+    again after the command was killed, the command writes all files again. If the output directory holds
+    lists that were made with other options, the command fails unless --overwrite is given.
     """
     start_logging(logging.INFO)
     from pipelines.batch.recommend_all import recommend_all

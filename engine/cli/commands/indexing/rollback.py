@@ -27,9 +27,10 @@ from engine.cli.terminal import say
 def rollback(index: Path, to: str | None, format: str) -> None:
     """Make the previous build of an index live again.
 
-    The change takes one step, and a running service notices the change within a second. A second rollback
-    goes one build further back. No build is deleted, so `engine rollback --to BUILD` can make a later build
-    live again. The option --keep of the commands that make builds sets how many builds an index keeps.
+    At every moment of a rollback, exactly one complete build is live. A running service notices within a
+    second that another build is live. A second rollback goes one build further back. No build is deleted, so
+    `engine rollback --to BUILD` can make a later build live again. The option --keep of the commands that
+    make builds sets how many builds an index keeps.
     """
     from engine.artifact.builds import roll_back
 

@@ -181,7 +181,12 @@ def _similar_table(similar: Mapping[str, Any], table: TableFormatter) -> str:
 
 
 def _look_lines(looks: Mapping[str, Any], table: TableFormatter) -> list[str]:
-    """Returns lines about the lists of similar movies: movies without common category, and sequels."""
+    """Returns lines that describe how well the lists of similar movies look.
+
+    A table shows the share of movies in the lists that have no category in common with the movie for which
+    the list was made. Another line says how many pairs of a film and its sequel stand in the first five
+    places of each other's lists.
+    """
     lines = []
     if shares := looks.get("without_common_category"):
         rows = [[group, row["movies"], row["share"], row["random"]] for group, row in shares.items()]

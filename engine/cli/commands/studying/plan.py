@@ -48,9 +48,9 @@ def plan(
     REVIEWS are files in any format that build-index accepts. The command takes the same options as
     build-index. The command reads the beginnings of the files, and measures the speed of this machine by a
     short computation. From the beginnings of the files and the speed of the machine, the command estimates
-    what a build needs, and says whether the machine has enough memory and disk space. The last table says on
-    which engine each stage of the work runs best, with how many workers. The formats jsonl, csv and tsv hold
-    the memory, in bytes, and the seconds of each phase.
+    what a build needs, and says whether the machine has enough memory and disk space. The last table says
+    which machine or software, such as Ray or Milvus, should do each part of the work, and with how many
+    workers. The formats jsonl, csv and tsv hold the memory, in bytes, and the seconds of each phase.
     """
     from pipelines.building.plan import plan_build
 
