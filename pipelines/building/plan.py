@@ -4,7 +4,8 @@ The file `pipelines/building/survey.py` estimates how many reviews, reviewers an
 hold. The estimates include reviews that filters will drop, so a build with filters needs less than estimated.
 The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
 as measured on builds of synthetic data sets. A short benchmark measures how many times slower this machine is
-than the machine on which `Costs` was measured. The estimated times are multiplied by this number.
+than the machine on which `Costs` was measured. The seconds in `Costs` are multiplied by the benchmark's time
+on this machine, divided by `Costs.calibration`.
 """
 
 from __future__ import annotations
@@ -50,22 +51,25 @@ class Costs:
     """
 
     process: int = 900_000_000
-    """The memory that a build takes for data of any size, such as for libraries, in bytes."""
+    """The part of a build's memory that does not depend on the amount of data, such as for libraries, in
+    bytes."""
     reading: int = 350_000_000
     """The memory for the blocks of files that are parsed at the same time, in bytes."""
     plain_byte: float = 0.3
     """The memory that the work database takes for each decompressed byte of the files, in bytes, up to the
     memory limit."""
     reviewer_number: int = 16
-    """The memory that training takes for each number of each reviewer's vector, in bytes."""
+    """The memory that training takes for each reviewer and each dimension of the reviewer's vector, in
+    bytes."""
     movie_number: int = 48
-    """The memory that training takes for each number of each movie's vectors, in bytes."""
+    """The memory that training takes for each movie and each dimension of the movie's relevance vector and
+    rating vector, in bytes."""
     review: int = 520
     """The memory that training and measuring quality take for each review, in bytes."""
     neighbours_review: float = 7.0
-    """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie. From this
-    ratio, the number of neighbours of a movie is estimated; the estimate is at most the setting
-    `neighbours.num_neighbours`."""
+    """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie. The mean
+    number of neighbours of a movie is estimated as `neighbours_review` times the mean number of reviews of a
+    movie. The estimated number of neighbours is at most the setting `neighbours.num_neighbours`."""
     neighbour: int = 24
     """The memory for each neighbour of each movie while the neighbour tables are built, in bytes."""
     disk_reviewer: int = 40
@@ -80,15 +84,16 @@ class Costs:
     scratch_plain_byte: float = 0.15
     """The size of the work database on disk for each decompressed byte of the files, in bytes."""
     seconds: float = 6.0
-    """The seconds that a build takes for data of any size."""
+    """The part of a build's time that does not depend on the amount of data, in seconds."""
     seconds_review_read: float = 4e-6
     """The seconds to filter and join one review in the work database."""
     seconds_review_trained: float = 8e-5
     """The seconds that each review adds to a build, for all rounds of training and for measuring quality."""
     seconds_movie_trained: float = 1e-2
-    """The seconds of training and measuring quality that each of the first `movies_trained` movies adds."""
+    """The seconds that each movie adds to training and to measuring quality. In a catalogue of more than
+    `movies_trained` movies, only `movies_trained` movies are counted."""
     movies_trained: int = 10_000
-    """The number of movies above which a training step takes the same time for any number of movies."""
+    """In a catalogue of at least this number of movies, further movies do not make a training step slower."""
     seconds_movie: float = 4e-4
     """The seconds to write one movie to the vector index and to the catalogue."""
     calibration: float = 0.009
@@ -120,7 +125,8 @@ class Plan:
     """The memory of this machine in bytes, the free space on the disk of the index in bytes, and the number
     of cores."""
     parts: Sequence[Part]
-    """The engine and the number of workers that are planned for each part of the work."""
+    """The plan for each part of the work, such as reading or training. The plan names the machine or software
+    that does the part, and the number of workers."""
 
     @property
     def faults(self) -> list[str]:

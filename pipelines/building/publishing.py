@@ -116,11 +116,13 @@ def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
 
 
 def judge(comparisons: list[Comparison], writer: ArtifactWriter) -> NotPublishedError | None:
-    """Decides whether to publish a build; returns the error to raise if a comparison fails, or else None.
+    """Decides whether to publish a new build; returns None, or the error to raise if the build is refused.
 
-    Before the call, the sections of the build's manifest must have been written. A refused build stays on
-    disk beside the live build. If there is no live build yet, the new build is published even if the build
-    fails a comparison.
+    The argument `comparisons` holds the parts of a publishing condition, such as `ndcg@10 >= 0.97 * live`.
+    The new build is refused if at least one part of the publishing condition is false. A refused build stays
+    on disk beside the live build. If there is no live build yet, the new build is published even if the
+    publishing condition is false. Before the call of `judge`, the sections of the new build's manifest must
+    have been written.
     """
     live = figures_of_live(writer.directory)
     faults = [fault for one in comparisons if (fault := one.fault(figures_in(writer.sections), live))]

@@ -37,8 +37,8 @@ _EASE_UP_TO = 3_000
 """The largest number of movies for which the baseline EASE is trained; with more movies, the training takes
 too long."""
 _QUALITY = "quality"
-"""The name of the checkpoint that holds the measured metrics of a build. The checkpoint also holds the number
-of training rounds and the weights that `find_on_part` chose."""
+"""The name of the checkpoint that holds the measured metrics of a build. Besides the metrics, the checkpoint
+holds what the function `find_on_part` chose, such as the number of training rounds."""
 _MEASURED = "measured"
 """The name of the folder of checkpoints for training the model whose quality is measured."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
@@ -75,7 +75,10 @@ def find_on_part(
     traits: Traits | None = None,
     runner: Runner = HERE,
 ) -> Findings | None:
-    """Chooses the number of rounds and the weights for the model that `measure_quality` trains.
+    """Chooses training rounds, score weights and the neighbour table of the model whose quality is measured.
+
+    The score weights are the factors with which relevance, similarities and other components of a movie's
+    score are added up. The reviews that are held out for measuring quality take no part in the choice.
 
     Returns None if quality cannot be measured: no reviews are held out, or too few reviews would be left for
     training.
@@ -108,7 +111,7 @@ def measure_quality(
     findings: Findings | None,
     runner: Runner = HERE,
 ) -> Quality:
-    """Trains a model without each reviewer's last reviews; measures how well it predicts the last reviews.
+    """Trains a model without each reviewer's last reviews, and measures the model on the last reviews.
 
     The argument `findings` is the result of `find_on_part`; if `findings` is None, nothing is measured.
     Metrics that an interrupted build has saved as a checkpoint are not measured again. The docstring of

@@ -16,8 +16,8 @@ STEPS = {
     "train on all reviews": 0.12,
     "index the movies and check the search": 0.12,
 }
-"""Maps each step of a build to the step's usual share of the build's time, in which the time of reading files
-does not count."""
+"""Maps the name of each step of a build to the step's usual share of the build's time, 0 to 1. The time of
+reading the files does not count as time of the build, so the share of the step that reads the files is 0."""
 
 
 _LEAST_SECONDS = 2.0

@@ -78,9 +78,10 @@ def survey(
 ) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
-    The argument `times`, at least 1, is a factor of file size. If `times` is 2, the estimates are for files
-    that are twice as long as the given files, with more reviews of the same kind. If no metadata file is
-    given for a MovieLens ratings file, the movie file in the ratings file's folder is read.
+    The numbers are estimated for files that are `times` as long as the given files; `times` is at least 1. If
+    `times` is 2, the estimates are for files that are twice as long as the given files, with more reviews of
+    the same kind. If no metadata file is given for a MovieLens ratings file, the movie file in the ratings
+    file's folder is read.
 
     Raises:
         SourceError: a file is missing, cannot be read, or has an unknown format.
@@ -194,8 +195,8 @@ def _count(
 ) -> dict[str, float]:
     """Counts rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
 
-    The argument `longer` is a factor of file size. If `longer` is 2, the counts are scaled to files that are
-    twice as long as the whole files.
+    The returned counts are estimates for files that are `longer` times as long as the whole files. If
+    `longer` is 2, the counts are estimated for files that are twice as long as the whole files.
     """
     with work_database(config) as database:
         add_functions(database)

@@ -33,9 +33,10 @@ def vectors_as_if_cold(
 ) -> MovieVectors:
     """Predicts the vectors of reviewed movies from their metadata, as if the movies had no reviews.
 
-    As in cross-validation, the movies are divided into folds, and a regression that is fitted to all other
-    folds predicts the vectors of the movies in a fold. The penalty of all regressions is the penalty that the
-    first regression chooses.
+    As in cross-validation, the movies are divided into folds. The vectors of the movies in a fold are
+    predicted by a ridge regression that is fitted to the movies in all other folds. The ridge regression for
+    the first fold chooses its penalty by cross-validation; the ridge regressions for all other folds use the
+    same penalty.
 
     Args:
         model: the trained model.
@@ -69,13 +70,14 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    To get the standard error for a reviewer, append a 1 to the reviewer's vector, and multiply this vector by
-    the returned matrix. The length of the product is the standard error of a cold movie's relevance to the
-    reviewer.
+    The returned matrix is multiplied by a reviewer's vector to which a 1 was appended. The product of this
+    reviewer's vector and the matrix is a vector, whose length is the standard error of a cold movie's
+    relevance to the reviewer.
 
     The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
-    movies were cold. The error of a movie is the relevance by the trained vector minus the relevance by the
-    predicted vector. The standard error is the root mean square of the errors of the movies in `described`.
+    movies were cold. The relevance error of a reviewed movie is the relevance by the movie's trained vector
+    minus the relevance by the movie's predicted vector. The standard error of a cold movie's relevance is the
+    root mean square of the relevance errors of the reviewed movies in `described`.
 
     Args:
         model: the trained model.
@@ -83,8 +85,8 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
         described: the rows of the movies whose metadata has at least one word, int [num_described].
 
     Returns:
-        A matrix, float32 [embedding_dim + 1, embedding_dim + 1]. The product of a reviewer's vector (with a 1
-        appended) and the matrix is a vector whose length is the standard error.
+        A matrix, float32 [embedding_dim + 1, embedding_dim + 1], that maps a reviewer's vector (with a 1
+        appended) to a vector whose length is the standard error of a cold movie's relevance.
     """
     errors = model.relevance.movie_vectors[described].astype(np.float64) - mapped.movie_vectors[described]
     sizes, directions = np.linalg.eigh(errors.T @ errors / max(len(described), 1))

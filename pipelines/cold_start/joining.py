@@ -45,9 +45,10 @@ class ColdStart:
     mapping: ColdMapping
     slopes: dict[str, float]
     """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
-    estimate their weight in the table. Cold movies get no rating neighbours (movies with correlated ratings).
-    Rating neighbours of a cold movie could only be predicted from metadata, and the rating head's vectors of
-    a cold movie already use the metadata."""
+    estimate their weight in the table. The dictionary `slopes` has no number for the table of rating
+    neighbours (movies with correlated ratings), because cold movies get no rating neighbours. Rating
+    neighbours that are predicted from metadata would not improve a cold movie's predicted ratings, because
+    the rating head's vectors of the cold movie already use the metadata."""
     errors: Floats | None = None
     """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
     result."""
@@ -58,8 +59,9 @@ class Joined(NamedTuple):
 
     model: Model
     start: ColdStart
-    """The learned parameters for adding further cold movies. The biases that the parameters predict for cold
-    movies are already lowered by `model.doubts.included` (see `ColdDoubts`)."""
+    """The learned parameters for adding further cold movies. The parameters predict a bias for each further
+    cold movie. The predicted bias of a further cold movie is already lowered by the number
+    `model.doubts.included`, because the relevance of a cold movie is uncertain (see `ColdDoubts`)."""
 
 
 def take_in_cold_movies(
@@ -216,6 +218,11 @@ def join_cold_movies(
 def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: float) -> tuple[Model, float]:
     """Returns a copy of a model that lowers the relevance of cold movies by `weight` standard errors.
 
+    The standard error of a cold movie's relevance differs from reviewer to reviewer. The caller must subtract
+    the number that `_doubted` returns from the biases of the cold movies, which lowers the relevance of cold
+    movies for every reviewer. The copy of the model lowers the relevance of cold movies only by the rest:
+    `weight` standard errors minus the returned number.
+
     Args:
         model: the model with the new movies.
         errors: the matrix that `relevance_errors` returns.
@@ -223,10 +230,8 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
         weight: the number of standard errors by which the relevance of a cold movie is lowered.
 
     Returns:
-        The copy of the model, and the smallest reduction: the smallest value of `weight` standard errors for
-        any reviewer in a sample of reviewers. The caller must subtract the smallest reduction from the biases
-        of the cold movies. In the copy of the model, the relevance of cold movies is therefore lowered only
-        by `weight` standard errors minus the smallest reduction.
+        The copy of the model, and the number to subtract from the biases of the cold movies: `weight` times
+        the smallest standard error of a cold movie's relevance in a sample of reviewers.
     """
     doubts = ColdDoubts(is_cold=is_new, errors=np.float32(weight) * errors, included=0.0)
     num_reviewers = len(model.histories)
@@ -240,11 +245,13 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
     """Estimates how much lower the bias of a movie is than metadata predicts, if the movie has few reviews.
 
-    For each known movie, `mapped` holds the bias that is predicted from metadata. The difference between the
-    true bias and the predicted bias of a known movie is fitted as a linear function of `log(1 + number of
-    reviews)`. The function returns, for each review count in `num_reviews`, the estimated true bias minus the
-    predicted bias, float64 [num]. If too few movies are known, or all known movies have equally many reviews,
-    the result is 0 for every review count.
+    A movie's bias is the part of the movie's relevance that is the same for every reviewer. For each known
+    movie (a movie with training reviews), `mapped` holds the bias that is predicted from metadata. On the
+    known movies, the trained bias minus the predicted bias is fitted as a linear function of `log(1 + number
+    of reviews)`. The argument `num_reviews` holds the number of reviews of each cold movie. Returns, for each
+    cold movie, the value of the fitted linear function: an estimate of the trained bias minus the predicted
+    bias, float64 [num_new]. If too few movies are known, or all known movies have equally many reviews, the
+    function returns zeros.
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped

@@ -131,7 +131,10 @@ class ColdMapping:
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """Predicts all vectors of movies from features, as a table like `MovieVectors.table`."""
+        """Predicts the vectors of movies from features, as a table with a row of numbers for each movie.
+
+        The table is float32 [num_movies, num_targets], with the columns that `MovieVectors.table` returns.
+        """
         return np.asarray(features @ self.coefficients + self.intercepts, dtype=np.float32)
 
     def shifted(self, column: int, amount: float) -> ColdMapping:

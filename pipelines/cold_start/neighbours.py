@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_NEAREST = 20
-"""The number of known movies, those of most similar metadata, whose neighbours are used to estimate a cold
-movie's neighbours."""
+"""A cold movie's neighbours are estimated from the neighbours of this number of known movies: the known
+movies with metadata most similar to the cold movie's metadata."""
 _NEARNESS_POWER = 3.0
 """An exponent: a cold movie's neighbours are estimated by a weighted mean over known movies, whose weights
 are metadata similarities raised to this power."""
 _NUM_COMPARED = 100
-"""The number of known movies, those of most similar features, whose words are compared with a cold movie's
-words; comparing the words of all movies would be too slow."""
+"""The number of known movies whose words are compared with a cold movie's words. The known movies with
+features most similar to the cold movie's features are compared, because comparing the words of all known
+movies would be too slow."""
 _LINKED = 0.3
 """The number that is added to the similarity of two movies if the metadata links them, for example as "also
 bought"."""
@@ -84,7 +85,9 @@ def nearest_movies(
 ) -> Nearest:
     """Finds, for each cold movie, the known movies whose TF-IDF weights have the highest cosine.
 
-    To save time, the cosine of TF-IDF weights is computed only for known movies with similar features.
+    The cosine of TF-IDF weights takes long to compute. So the function first compares features, the few
+    numbers to which the TF-IDF weights of a movie are reduced. The cosine of TF-IDF weights is then computed
+    only for the `_NUM_COMPARED` known movies with features most similar to the cold movie's features.
 
     Args:
         cold: the metadata of the cold movies.
@@ -139,15 +142,17 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
-    Let c be a cold movie, m a known movie, and k any of the known movies whose metadata is most similar to
-    the metadata of c. The number `weight(k, m)` is the weight of the movie m as a neighbour of the movie k in
-    `table`. The number `share(c, k)` grows with the metadata similarity of the movies c and k, and sums to 1
-    over all k. The number `similarity(c, m)` is the metadata similarity of the movies c and m, or 0 if the
-    metadata of m is not among the most similar.
+    The weight of a known movie m as a neighbour of a cold movie c is estimated as a sum of two terms. The
+    first term is a weighted mean of the weights in `table` that the known movie m has as a neighbour of the
+    known movies most similar to the cold movie c. In the weighted mean, a known movie counts more if its
+    metadata is more similar to the metadata of the cold movie c. The second term is `slope` times the
+    metadata similarity of the cold movie c and the known movie m, or 0 if m is not among the known movies
+    most similar to c.
 
-    With these numbers and the argument `slope`, the weight of m as a neighbour of c is estimated as `sum over
-    k of share(c, k) * weight(k, m) + slope * similarity(c, m)`. Each cold movie gets at most `num_neighbours`
-    known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known movies.
+    The weight of a cold movie c as a neighbour of a known movie m is estimated in the same way, with the
+    weights in `table` that other known movies have as neighbours of m. Each cold movie gets at most
+    `num_neighbours` known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known
+    movies.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)

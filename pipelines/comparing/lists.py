@@ -81,8 +81,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 
     The popularity of a movie is the number of the movie's reviews, in which old reviews may count less. The
     compared number is a share: the movie's popularity in an index, divided by the sum of the popularities of
-    all movies in the index. A movie is returned only if its rank rose with its popularity, or fell with its
-    popularity. A movie that an index does not hold has the popularity 0 and the last rank.
+    all movies in the index. A movie is returned only if its share and its rank by popularity changed in the
+    same direction: a larger share and a better rank, or a smaller share and a worse rank. A movie that an
+    index does not hold has the popularity 0 and the last rank.
     """
     numbers = _common_numbers(old, new, movies)
     size = old.num_movies + new.num_movies
@@ -113,9 +114,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
     """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    The function returns two arrays of assigned numbers. In the first array, the entry i is the number of the
-    movie in row i of the old index. In the second array, the entry i is the number of the movie in row i of
-    the new index.
+    The function returns two arrays, one for each index. The array for the old index holds, at position i, the
+    number that the function assigned to the movie in row i of the old index. The array for the new index
+    holds, at position i, the number that the function assigned to the movie in row i of the new index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new

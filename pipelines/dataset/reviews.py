@@ -53,7 +53,8 @@ class Reviews:
         sentiment: float32 [num_reviews], the sentiment of each review's text, from -1 to 1, or NaN if the
             text expresses no sentiment; None if no sentiment was computed.
         like_count: the least count that is a like, if the data has counts (such as numbers of plays) in place
-            of ratings; None if the data has no counts. If the data has counts, `levels` is COUNT_LEVELS.
+            of ratings; None if the data has no counts. If the data has counts in place of ratings, `levels`
+            is COUNT_LEVELS: 1 for a like, and 0 for every smaller count.
     """
 
     reviewer_rows: NDArray[np.int32]
@@ -239,8 +240,9 @@ def like_count_of(
     """Returns the least count, such as a number of plays, that is a like; None if the data has no counts.
 
     If the setting `rating.like_rating` has a value, the function returns this value. If the setting
-    `rating.like_rating` is None, the function returns the smallest count that at most half of all reviews
-    reach.
+    `rating.like_rating` is None, the function chooses the smallest count that makes at most half of all
+    reviews likes. If more than half of all reviews have the highest count, the function returns the highest
+    count.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:

@@ -60,13 +60,14 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     If the last reviews of each reviewer are held out, no held-out review is older than a training review of
     the same reviewer. In a random sample, many held-out reviews are older than the reviewer's newest training
     review. The function counts the held-out reviews that are older than the newest training review of the
-    same reviewer. The function returns True if the counted held-out reviews are more than half as many as in
-    a random sample.
+    same reviewer. The function returns True if the count of held-out reviews that are older than a training
+    review is more than half of the count that a random sample would have on average.
 
-    The number in a random sample is estimated as a sum of probabilities. For a reviewer with n training
+    In a random sample, the average number of held-out reviews that are older than the reviewer's newest
+    training review is a sum of probabilities, one for each held-out review. For a reviewer with n training
     reviews, a random held-out review is older than the newest training review with the probability `n / (n +
-    1)`. Held-out reviews with the same time as the reviewer's newest training review are left out of both
-    numbers.
+    1)`. Held-out reviews with the same time as the reviewer's newest training review are ignored, and so are
+    held-out reviews of reviewers without training reviews.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)

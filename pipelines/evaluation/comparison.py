@@ -97,7 +97,10 @@ def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, 
 def _pooled(
     folds: Sequence[FoldFigures], name: str, inside: Sequence[NDArray[np.bool_]] | None = None
 ) -> PerReviewer | None:
-    """Adds up each reviewer's sums and weights of the metric `name` over all folds.
+    """Adds up, over all folds, each reviewer's contribution to the metric `name`.
+
+    A contribution is a sum, such as of absolute errors, and a weight, such as the number of predicted ratings
+    (see `PerReviewer`).
 
     The masks in `inside`, one for each fold, mark the reviewers that count; None if all reviewers count. The
     function returns None if the metric `name` was measured on no fold.

@@ -53,9 +53,10 @@ class EvaluationData(NamedTuple):
     """The folds, each with training and test reviews; the rows of reviewers and movies are the same in all
     folds."""
     accountings: list[Accounting]
-    """The counts of kept and dropped rows of the review files. If a protocol divides the reviews, one entry
-    counts the rows of all review files. If the user gave training files and test files, there is one entry
-    for each file."""
+    """The counts of kept and dropped rows of the review files. If a protocol divides the reviews into
+    training and test reviews, `accountings` has a single entry, for all review files together. If the user
+    gave pairs of a training file and a test file, `accountings` has one entry for each training file and for
+    each test file."""
     traits: Traits
     """The metadata from which similar movies are found, including all links between movies."""
     candidates: GivenCandidates | None

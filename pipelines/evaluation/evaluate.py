@@ -44,7 +44,8 @@ _ROWS = (
     *("read", "kept", "duplicate", "filtered", "rejected", "filtered_by", "rejected_by"),
     *("times_lost", "times_lost_by"),
 )
-"""The names of the counts of rows of review files that an evaluation reports."""
+"""The names of the numbers that an evaluation reports about the rows of the review files, such as how many
+rows were kept."""
 
 
 @one_thread()
@@ -88,8 +89,8 @@ def evaluate(
         max_reviewers: the largest number of reviewers in a fold for whom movies are ranked; None for all
             reviewers.
         negatives: a file of candidate movies, in the format of `read_candidates`. For each reviewer in the
-            file of candidates, models rank the reviewer's candidates and held-out movies. None to rank the
-            whole catalogue for every reviewer.
+            file of candidates, models rank the reviewer's candidates and held-out movies. If `negatives` is
+            None, models rank the whole catalogue for every reviewer.
         output: the file to which a web page of the evaluation is written; None for no web page.
         on: "ray" to fit and measure several models at the same time in workers of Ray; None to fit and
             measure one model after another in this process, with the same results.

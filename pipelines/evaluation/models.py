@@ -40,13 +40,13 @@ class FoldWork(NamedTuple):
     """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
     vectors."""
     learned: Traits
-    """The metadata from which the engine's model learns to find similar movies. Links between movies that are
-    kept for measuring are left out."""
+    """The metadata from which the engine's model learns to find similar movies. The field `learned` leaves
+    out the links between movies with which an evaluation later measures the lists of similar movies."""
     traits: Traits
     """The metadata from which similar movies are found, including all links between movies."""
     candidates: Rows | None
-    """The pairs of reviewer and movie that models rank, as `measure` takes them; None if models rank the
-    whole catalogue."""
+    """The pairs of reviewer and movie that models rank, each as one number `reviewer_row * num_movies +
+    movie_row`, int64 [num_pairs], ascending; None if models rank the whole catalogue."""
     max_reviewers: int | None
     """The largest number of reviewers for whom movies are ranked; None for all reviewers."""
 
@@ -63,8 +63,9 @@ class MeasuredModel(NamedTuple):
     similar: Mapping[str, Compared]
     """The recall of the engine's lists of similar movies; empty for every model but the engine's own."""
     looks: Looks | None
-    """How alike the movies in the engine's lists of similar movies are by metadata; None for every model but
-    the engine's own."""
+    """How often a movie in the engine's lists of similar movies has no category in common with the movie that
+    the list is for, and how often sequels are among the first movies of the lists. The field `looks` is None
+    for every model but the engine's own."""
 
 
 def measure_model(work: FoldWork, model: str) -> MeasuredModel:

@@ -22,9 +22,10 @@ class Evaluation:
     like_rating: float
     """The lowest rating, in stars, with which a held-out movie counts as relevant."""
     rows: Sequence[dict[str, Any]]
-    """The counts of kept and dropped rows of the review files. If a protocol divides the reviews, one entry
-    counts the rows of all review files. If the user gave training files and test files, there is one entry
-    for each file."""
+    """The counts of kept and dropped rows of the review files. If a protocol divided the reviews into
+    training and test reviews, `rows` has a single entry, for all review files together. If the user gave
+    pairs of a training file and a test file, `rows` has one entry for each training file and for each test
+    file."""
     splits: Sequence[dict[str, int]]
     """For each fold, the number of training reviews, the number of test reviews, and the number of reviews
     that left the test set because a training review is a copy."""
@@ -51,8 +52,9 @@ class Evaluation:
     """The recall of the engine's lists of similar movies, which `summarize` returns; empty if the engine's
     own model was not evaluated."""
     looks: dict[str, Any] = field(default_factory=dict)
-    """How alike the movies in the engine's lists of similar movies are by metadata, as `summarize_looks`
-    returns; empty without metadata."""
+    """How often a movie in the engine's lists of similar movies has no category in common with the movie that
+    the list is for, and how often sequels are among the first movies of the lists, as `summarize_looks`
+    returns. The dictionary `looks` is empty without metadata."""
     negatives: dict[str, Any] | None = None
     """The counts of pairs and ids in the file of candidate movies; None if the models ranked the whole
     catalogue."""

@@ -23,8 +23,8 @@ from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
 """The movies that lists of similar movies should contain, int64 [num_pairs, 2]. The first column holds the
-number of a question, which is a request for a list of similar movies. The second column holds the row of a
-movie that the requested list should contain."""
+number of a question; a question asks for a list of movies that are similar to one movie. The second column
+holds the row of a right answer: a movie that the list of similar movies should contain."""
 
 K = 10
 """The number of movies in each measured list of similar movies."""
@@ -44,9 +44,11 @@ most this number."""
 
 
 class Compared(NamedTuple):
-    """Holds the recalls of the engine's lists, and the recalls of co-review lists: float64 [num_lists].
+    """Holds the recalls of the engine's lists of similar movies, and of co-review lists: float64 [num_lists].
 
-    The co-review list of a movie ranks other movies by the number of reviewers in common with the movie.
+    The co-review list of a movie is a simple list for comparison: the movie's strongest neighbours in the
+    table `Model.neighbours`. Two movies are strong neighbours in this table if many reviewers reviewed both
+    movies.
     """
 
     engine: Doubles
@@ -73,14 +75,16 @@ class SimilarLists(NamedTuple):
 
 
 def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
-    """Measures the recalls of lists of similar movies, and of co-review lists for comparison.
+    """Measures the recalls of the engine's lists of similar movies, and of co-review lists for comparison.
 
-    The returned dictionary has the entries "links" and "held_out". The entry "links" measures a list for each
-    movie that metadata links to other movies; the right answers are the linked movies with training reviews.
-    Links from which the engine learned to find similar movies do not count as right answers. The entry
-    "held_out" measures a list for the last movie in each reviewer's training reviews; the right answers are
-    the movies of the reviewer's test reviews. The recall of a list is `right answers in the list / min(K, all
-    right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
+    The returned dictionary has the keys "links" and "held_out". The value of the key "links" holds the
+    recalls of the lists for movies that metadata links to other movies; the right answers are the linked
+    movies. A link counts only if both movies have training reviews, and if the engine did not learn from the
+    link to find similar movies. The value of the key "held_out" holds the recalls of the lists for the last
+    movie in each reviewer's training reviews; the right answers are the movies of the reviewer's test
+    reviews. A key without right answers is left out. The recall of a list is `right answers in the list /
+    min(K, all right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists
+    are measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -105,13 +109,14 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
 
 
 class Looks(NamedTuple):
-    """Holds how alike the movies in lists of similar movies are by metadata."""
+    """Holds how often lists of similar movies hold sequels, and movies without a common category."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS, the number of measured movies, and two mean shares of movies
-    that have no category in common with a measured movie. The first mean share is taken over the movies in
-    the measured movie's list of similar movies. The second mean share, for comparison, is taken over all
-    reviewed movies."""
+    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, the share in
+    lists and the share in the catalogue. The share in lists is the mean share of movies in a measured movie's
+    list of similar movies that have no category in common with the measured movie. The share in the
+    catalogue, for comparison, is the mean share of all reviewed movies that have no category in common with a
+    measured movie."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
     is among the first FIRST movies of the other film's list."""
@@ -175,13 +180,15 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Returns the recall of the list for each question, for at most MAX_QUESTIONS randomly chosen questions.
+    """Measures the recall of lists of similar movies, for at most MAX_QUESTIONS randomly chosen questions.
 
-    A question asks for a list of movies that are similar to one movie.
+    A question asks for a list of movies that are similar to one movie. The function returns the recall of the
+    list for each chosen question, float64.
 
     Args:
         answer: a function that takes the row of a movie, and returns the rows of the similar movies.
-        pairs: the right answers: pairs of the number of a question and the row of a movie.
+        pairs: the right answers, int64 [num_pairs, 2]; each row holds the number of a question, and the row
+            of a movie that the list for the question should contain.
         movie_rows: the row of the movie for which each question asks, int [num_questions].
         seed: the seed of the random choice of questions.
     """

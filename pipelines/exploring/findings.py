@@ -30,10 +30,11 @@ def find(
     ascending.
 
     Returns:
-        A dictionary for each statement, with four entries. The entry `statement` is the text of the
-        statement. The entry `holds` tells whether the statement is true, or is None if the data cannot tell.
-        The entry `figures` holds the numbers that decide whether the statement is true. The entry `sentence`
-        says in words what the numbers in `figures` are.
+        A dictionary for each of the four statements, with four keys. The key `statement` holds the text of
+        the checked statement, such as "Most ratings are the highest there is". The key `holds` tells whether
+        the checked statement is true for the reviews, or is None if the data cannot tell. The key `figures`
+        holds the counted numbers that decide whether the checked statement is true. The key `sentence` says
+        in words what the numbers in `figures` are.
     """
     return [
         _top_ratings(ratings),

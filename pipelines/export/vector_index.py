@@ -50,8 +50,9 @@ _TUNING_REVIEWERS = 200
 """The largest number of reviewers whose top lists are used to tune the vector index. If the data has enough
 reviewers, the recall of the search is later measured with reviewers who took no part in the tuning."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""To find the size of `Search.strongest`, the number of movies is divided by each of these numbers; the
-resulting sizes are tried from the smallest to the largest, until the recall is high enough."""
+"""The small vector index `Search.strongest` holds only movies that score high for many reviewers. To choose
+how many movies the small vector index holds, the number of all movies is divided by each number in
+`_STRONGEST_PARTS`. The smallest number of movies with which the search has a high enough recall is chosen."""
 
 
 class Search(NamedTuple):
@@ -66,8 +67,9 @@ class Search(NamedTuple):
     """The manifest's section `search`: the number of candidates, the kind of vector index, and the reason for
     choosing this kind."""
     audit: dict[str, Any]
-    """The manifest's section `audit`: the recall of the two-stage search against scoring every movie, the
-    least recall allowed, and the length and the number of the compared top lists."""
+    """The manifest's section `audit`, about the comparison of the two-stage search with scoring every movie.
+    The section `audit` holds the recall of the two-stage search, the least recall allowed, the length of each
+    compared top list, and the number of compared top lists."""
 
 
 class _Judge:
@@ -166,9 +168,9 @@ def _find_strongest(
 ) -> tuple[StrongestIndex | None, float]:
     """Chooses the smallest set of movies that is enough to make good top lists of all reviewers.
 
-    The function tries several sets of movies that score high for many reviewers, the smallest set first. A
-    set is enough if the two-stage search, with a vector index of the set, reaches the recall
-    `_tuning_target(config)`.
+    The movies in a set are movies that score high for many reviewers. The function tries larger and larger
+    sets of movies, until one set is enough for good top lists. A set of movies is enough if the two-stage
+    search, with a vector index of only this set, has at least the recall `_tuning_target(config)`.
 
     Returns:
         An exact vector index of the chosen movies, and the recall of the search with this vector index. If

@@ -61,11 +61,11 @@ class MetadataAccount:
 class Accounting:
     """Counts every row of the review files as kept, duplicate, filtered or rejected.
 
-    First, ingestion rejects the rows that cannot be used. Second, the filters `since-until` (a range of days)
-    and `unverified` (reviews that are not marked as verified) drop single rows. Third, if a reviewer has
-    several reviews of a movie, ingestion keeps the latest review, and drops the other reviews as duplicates.
-    Fourth, the filter `where` drops the rows for which the user's SQL condition is not true. Fifth, the
-    filter `k-core` drops reviewers and movies that have too few reviews.
+    First, ingestion rejects the rows that cannot be used. Second, the filter `since-until` drops rows outside
+    a range of days, and the filter `unverified` drops rows that are not marked as verified. Third, if a
+    reviewer has several reviews of a movie, ingestion keeps the latest review, and drops the other reviews as
+    duplicates. Fourth, the filter `where` drops the rows for which the user's SQL condition is not true.
+    Fifth, the filter `k-core` drops reviewers and movies that have too few reviews.
 
     Raises:
         DataError: the sum of kept, duplicate, filtered and rejected rows is not the number of rows read.
@@ -83,8 +83,8 @@ class Accounting:
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     """The number of rejected rows for each reason of rejection; the keys are the reasons."""
     times_lost_by: Mapping[str, int] = field(default_factory=dict)
-    """The number of rows that lost their review time, for each reason; the keys are the reasons. Rejected
-    rows are not counted."""
+    """The number of rows that are kept without their unusable review time, for each reason; the keys are
+    reasons such as "cannot be read". Rejected rows are not counted."""
     files: Sequence[FileAccount] = ()
     """The counts of each review file, in the order in which the user named the review files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)

@@ -71,7 +71,7 @@ def read_journal(
             stopped, and movies that are hidden in the build stay hidden. If `before` is None, the whole
             journal is read.
         scale: the rating scale of the index; reviews with ratings outside the rating scale are counted and
-            not written. If `scale` is None, reviews with all ratings are written.
+            not written. If `scale` is None, every review is written, whatever its rating is.
 
     Raises:
         ArtifactError: the journal cannot be read.
@@ -127,9 +127,10 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes to a build which movies reviewers have hidden, according to the journal of `parts[0]`.
+    """Writes to a build which movies reviewers have hidden, according to the first journal that was read.
 
-    The journal in the index directory, if there is one, is the first of the journals (see `own_first`).
+    Each item of `parts` holds what was read from one journal. The journal in the index directory, if there is
+    one, is the first of the journals (see `own_first`).
     """
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
@@ -137,9 +138,10 @@ def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
 
 
 def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes to the manifest of a build up to which position the journal of `parts[0]` was read.
+    """Writes to the manifest of a build the position up to which the first journal was read.
 
-    The journal in the index directory, if there is one, is the first of the journals (see `own_first`).
+    Each item of `parts` holds what was read from one journal. The journal in the index directory, if there is
+    one, is the first of the journals (see `own_first`).
     """
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

@@ -67,9 +67,9 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. Ratings look like counts if no rating is negative, the mean rating is at least 1.25 times the
     median rating, and two more conditions are true. First, more than 2% of the rows, with at least seven
-    different ratings, must have a rating above four times the median rating. Second, the highest rating must
-    be at least 1.5 times the lowest of the ratings that are above four times the median rating. Ratings of 0
-    are ignored, because a rating of 0 may stand for a movie that was not rated.
+    different ratings, must have a rating above four times the median rating. Second, among the ratings above
+    four times the median rating, the highest rating must be at least 1.5 times the lowest rating. Ratings of
+    0 are ignored, because a rating of 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -159,9 +159,10 @@ def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) ->
 
     The argument `values` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. A gap between two successive ratings is wide if the gap is wider than the range of all
-    ratings below the gap. Rows with ratings above a gap are rare if they are at most the share `most_odd` of
-    all rows. A single row with a rating above a gap is also rare if there are more than _FEW_RATINGS rows in
-    all. At least _FEWEST_LEVELS distinct ratings must be below the gap.
+    ratings below the gap. Rows with ratings above a wide gap are rare if at most the share `most_odd` of all
+    rows is above the gap. If exactly one row has a rating above a wide gap, the row is also rare if there are
+    more than _FEW_RATINGS rows in all. A wide gap counts only if at least _FEWEST_LEVELS distinct ratings are
+    below the wide gap.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

@@ -1,4 +1,4 @@
-"""Selects the reviews to keep by day, latest review, SQL condition and number of reviews (k-core)."""
+"""Selects reviews by day, SQL condition and number of reviews (k-core), and drops duplicate reviews."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ def select_reviews(
 
     Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
-    First, the settings `since`, `until` and `verified_only` drop single reviews. Reviews outside the range of
-    days (`since` to `until`) are dropped before duplicate reviews are dropped. Otherwise a later review
-    outside the range of days would replace an earlier review inside the range. Second, if a reviewer has
-    several reviews of a movie, all but the latest review are dropped. Third, the SQL condition of the setting
-    `where` drops reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the
-    k-core filter drops reviewers and movies with too few reviews, so that every kept reviewer and every kept
-    movie has enough reviews.
+    First, the settings `since` and `until` drop reviews by day, and the setting `verified_only` drops reviews
+    that are not marked as verified. Reviews outside the range of days (`since` to `until`) are dropped before
+    duplicate reviews are dropped. If duplicate reviews were dropped first, a later review outside the range
+    of days would replace an earlier review inside the range of days. Second, if a reviewer has several
+    reviews of a movie, all but the latest review are dropped. Third, the SQL condition of the setting `where`
+    drops reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the k-core
+    filter drops reviewers and movies with too few reviews, so that every kept reviewer and every kept movie
+    has enough reviews.
 
     Raises:
         DataError: no review is kept; or a single reviewer or movie is kept, and `few` is false.

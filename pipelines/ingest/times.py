@@ -56,8 +56,8 @@ def read_times(
     """Reads the review times that the SQL of staging has left as text in the column `raw_time`.
 
     All times of a file have one format, which is recognised from all times of the file if `time_format` is
-    None. A review whose time cannot be used is kept without a time. Returns the number of reviews that lost
-    their time for each reason; the keys are the reasons.
+    None. A review whose time cannot be used is kept without a time. Returns how many reviews are kept without
+    their unusable time, by reason; the keys are reasons such as "cannot be read".
     """
     lost: Counter[str] = Counter()
     run(database, "staging/times")

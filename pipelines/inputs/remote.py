@@ -1,8 +1,9 @@
 """Lists and copies files of remote storage, such as s3://bucket/reviews, through fsspec.
 
-A remote file is read twice. The first time, only the beginning and the end of the remote file are read, to
-recognise the format and the columns. The second time, the whole remote file is copied to the disk and read,
-and the copy is removed. Remote files are copied one after another.
+A remote file is read twice: first in part, and later as a whole. To recognise the format and the columns of a
+remote file, only the beginning and the end of the remote file are read. To read a remote file as a whole, the
+remote file is copied to the disk, and the copy is removed after reading. Remote files are copied one after
+another.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Address(PosixPath):
     """
 
     def __new__(cls, *parts: str | os.PathLike[str]) -> Address:
-        """Builds a path from the address without passwords and queries."""
+        """Builds a path from a remote address, and leaves out the password and the query of the address."""
         return super().__new__(cls, *map(_public, parts))
 
     if sys.version_info >= (3, 12):  # From Python 3.12 on, `__init__` builds paths.
@@ -71,7 +72,10 @@ def _public(part: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """Holds the address, the size and the version mark of a remote file when the files were listed."""
+    """Holds the address and the size of a remote file, and a text that changes when the remote file changes.
+
+    The size and the text are those of the time when the remote files were listed.
+    """
 
     url: str
     size: int

@@ -68,8 +68,8 @@ def rank_held_out(
     A movie is unseen if the reviewer has no training review of the movie. Movies of equal score are ordered
     by movie row. A held-out like of a movie without training reviews counts too, although most models rank
     such a movie badly. A held-out like is ignored if the reviewer also has a training review of the same
-    movie. If a reviewer has a training review of the movie of every held-out like, no movies are ranked for
-    the reviewer.
+    movie. If a reviewer's training reviews include reviews of all movies in the reviewer's held-out likes, no
+    movies are ranked for the reviewer.
 
     Args:
         score: a function that returns the scores of all movies for a batch of reviewer rows.

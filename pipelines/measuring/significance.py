@@ -23,9 +23,11 @@ def bootstrap_interval(
     no reviewers.
 
     Args:
-        sums: one value per reviewer, float [num_reviewers]: a metric, or a sum over the reviewer's reviews.
-        weights: the number of reviews that each value of `sums` adds up, float [num_reviewers]. If `weights`
-            is None, every weight is 1, and the interval is an interval of the mean of `sums`.
+        sums: one value per reviewer, float [num_reviewers]: the reviewer's metric, or a sum over the
+            reviewer's reviews, such as the sum of absolute errors.
+        weights: for each reviewer, the number of reviews over which the value in `sums` is a sum, float
+            [num_reviewers]. If `weights` is None, every weight is 1, and the interval is an interval of the
+            mean of `sums`.
         seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""Only this number of movies, the most reviewed movies, can be neighbours of other movies by metadata. With
-this limit, the time of the search for neighbours grows linearly with the number of movies."""
+"""Only the most reviewed movies, at most this number of movies, can be neighbours of other movies by
+metadata. If every movie could be a neighbour, the time to find neighbours would grow with the square of the
+number of movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of similarities in a batch that is kept in memory: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13

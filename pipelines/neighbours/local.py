@@ -1,4 +1,4 @@
-"""Builds a linear model for large catalogues; reviews of few other movies predict reviews of a movie."""
+"""Finds a movie's neighbours in a large catalogue, with a linear model of the few most related movies."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _MOST_INPUTS = 200
 _NUM_COMPONENTS = 256
 """The number of components of the matrix of reviews that the low-pass filter keeps."""
 _FILTER_WEIGHT = 0.3
-"""In `local_neighbours`, this factor times the low-pass filter is added to the local linear model. The
-low-pass filter and the local linear model are matrices with a weight for each pair of movies."""
+"""The factor of the low-pass filter in the sum `local_model + 0.3 * low_pass_filter` of two matrices, from
+which `local_neighbours` takes the weight of each pair of movies. The low-pass filter is a matrix that is made
+from the strongest components of the matrix of reviews."""
 _ROWS_AT_ONCE = 512
 """The number of movies in a batch whose neighbours are chosen together; larger batches would take more
 memory."""
@@ -57,17 +58,19 @@ def local_neighbours(
 
     The low-pass filter is a matrix with a weight for each pair of movies, which also relates movies that
     share no reviewer. The low-pass filter keeps only the strongest components of the matrix of reviews (Shen
-    et al. 2021, "How powerful is graph convolution for recommendation?"). The low-pass filter is computed
-    from the product `V V'`, where the columns of V are the strongest components. Row i of the product is
-    divided, and column i is multiplied, by the square root of the sum of the weights of movie i's reviews.
-    Before the components are computed, each row and each column of the matrix of reviews is divided by the
-    square root of the row's or the column's sum.
+    et al. 2021, "How powerful is graph convolution for recommendation?"). To compute the low-pass filter,
+    each row and each column of the matrix of reviews is first divided by the square root of the row's or the
+    column's sum. The strongest components of the divided matrix of reviews (right singular vectors) become
+    the columns of a matrix V, which has a row for each movie. The low-pass filter has, for the movies i and
+    j, the weight `(V V')[i, j] * root(j) / root(i)`, where V' is the transpose of V, and `root` is the square
+    root of the sum of the weights of a movie's reviews.
 
     Args:
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
         penalties: the L2 penalties. For each L2 penalty, one local linear model is fitted, and one neighbour
-            table is returned. The L2 penalty is the factor of the model's squared weights in the error.
+            table is returned. The error of a local linear model is the squared error of the predictions plus
+            the L2 penalty times the sum of the squared weights.
         num_neighbours: how many neighbours each movie keeps.
         seed: seed of the randomised singular value decomposition that computes the components of the low-pass
             filter.

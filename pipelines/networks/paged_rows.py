@@ -2,8 +2,9 @@
 
 A training row holds the numbers that training keeps for one reviewer: the reviewer's embedding, and the
 optimizer's running means of the gradients. A block consists of successive batches of a round whose reviewers
-are few enough to fit into memory together. The order of the batches does not depend on the blocks. A training
-with blocks therefore has the same result as a training with the training rows of all reviewers in memory.
+are few enough to fit into memory together. Dividing a round into blocks does not change the order of the
+batches. A training with blocks therefore has the same result as a training with the training rows of all
+reviewers in memory.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ _COPIES = 3
 """The number of copies of a block's training rows that are in memory while the block is moved between the
 file and the network."""
 _ROWS_AT_ONCE = 2**14
-"""The number of training rows that are moved between file and memory at once; while a training row is moved,
-one or two pages of 4 KiB are in memory."""
+"""The number of reviewers whose training rows (embedding and running means) are copied between file and
+memory in one step. For each training row that is copied in the step, one or two pages of the file, of 4 KiB
+each, are in memory."""
 
 
 class Block(NamedTuple):
@@ -54,8 +56,8 @@ def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
     """Returns how many bytes a training writes to files to keep reviewers' embeddings out of memory.
 
     One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients. A
-    second file holds the embeddings of the best round. If the contents of the first file fit into memory, no
-    file is written, and the function returns 0.
+    second file holds the embeddings of the best round. If the embeddings and running means of all reviewers
+    fit into the setting `relevance.memory_limit`, no file is written, and the function returns 0.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)
@@ -97,10 +99,12 @@ class PagedRows:
     ends.
 
     Args:
-        num_rows: the number of reviewers, each of whom has one training row.
-        block_rows: the largest number of training rows in a block; a single batch may have more.
+        num_rows: the number of reviewers; the file holds one training row for each reviewer.
+        block_rows: the largest number of reviewers in a block, whose training rows are in memory at the same
+            time. A block that consists of one batch may have more reviewers.
         optimizer: the object whose variables hold the training rows of one block.
-        draw: a function that returns the initial embeddings of the given number of further reviewers.
+        draw: a function that takes a number n, and returns the initial embeddings of the next n reviewers,
+            float32 [n, dim].
         folder: the folder of the temporary file; None for the system's folder for temporary files.
     """
 
@@ -124,7 +128,10 @@ class PagedRows:
         self._loaded: Rows = np.zeros(0, dtype=np.int64)
 
     def blocks(self, batches: Iterable[RelevanceBatch]) -> Iterator[RelevanceBatch]:
-        """Yields the batches, with positions in the network's variables in place of reviewer rows.
+        """Yields the batches of a round; loads the embeddings of the batches' reviewers from the file.
+
+        In each yielded batch, the row of a reviewer is replaced by the position of the reviewer's embedding
+        in the network's variables.
 
         A block is a group of successive batches whose reviewers fit into memory together. Before the first
         batch of a block, the embeddings of the block's reviewers, with the optimizer's running means, are
@@ -174,7 +181,7 @@ class PagedRows:
         self._changed[:] = True
 
     def _divide(self, batches: Iterable[RelevanceBatch]) -> Iterator[Block]:
-        """Divides the batches of a round into blocks."""
+        """Groups successive batches of a round into blocks; a block has few enough reviewers for memory."""
         held: list[RelevanceBatch] = []
         seen = np.zeros(len(self._rows), dtype=np.bool_)
         num_rows = 0
