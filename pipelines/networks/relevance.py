@@ -256,11 +256,40 @@ def _loss(
     logits = tf.matmul(vectors, candidates, transpose_b=True) + shifts
     logits = _without_history(logits, batch)
     places = tf.searchsorted(batch.candidates, batch.target_movies)
-    chances = tf.nn.log_softmax(logits)
-    losses = -tf.gather_nd(chances, tf.stack([batch.target_examples, places], axis=1))
-    loss = tf.reduce_sum(losses * batch.target_weights) / tf.reduce_sum(batch.target_weights)
+    targets = tf.stack([batch.target_examples, places], axis=1)
+    loss = _cross_entropy(logits, targets, batch.target_weights / tf.reduce_sum(batch.target_weights))
     # The history vectors have no L2 penalty, because dropout already regularises the vectors of histories.
     return loss, tf.reduce_sum(candidates**2) + own_squares
+
+
+def _cross_entropy(logits: Any, targets: Any, weights: Any) -> Any:
+    """Computes the weighted sum of the softmax cross entropies of targets, and its gradient, in few passes.
+
+    The gradient that TensorFlow would derive from `tf.nn.log_softmax` and `tf.gather_nd` reads and writes
+    matrices of the size of `logits` more often, which makes a training step about 8% slower.
+
+    Args:
+        logits: float32 [num_examples, num_candidates].
+        targets: the position in `logits` of each target, int [num_targets, 2].
+        weights: the weight of each target in the sum, float32 [num_targets].
+    """
+    import tensorflow as tf
+
+    def computed(logits: Any) -> Any:
+        highest = tf.reduce_max(logits, axis=1, keepdims=True)
+        exponentials = tf.exp(logits - highest)
+        sums = tf.reduce_sum(exponentials, axis=1)
+        totals = tf.gather(tf.math.log(sums) + highest[:, 0], targets[:, 0])
+        loss = tf.reduce_sum(weights * (totals - tf.gather_nd(logits, targets)))
+
+        def gradient(upstream: Any) -> Any:
+            by_example = tf.math.unsorted_segment_sum(weights, targets[:, 0], tf.shape(logits)[0])
+            chances = exponentials * (upstream * by_example / sums)[:, None]
+            return tf.tensor_scatter_nd_sub(chances, targets, upstream * weights)
+
+        return loss, gradient
+
+    return tf.custom_gradient(computed)(logits)
 
 
 def _without_history(logits: Any, batch: RelevanceBatch) -> Any:
