@@ -126,7 +126,8 @@ def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None
 
     Two movies belong to the same series if a series name fits both titles, with exceptions for remakes and
     for names that are shared by chance. The title of a remake differs from the title of the original only in
-    the year. Movies that have no common category are taken to share a series name by chance.
+    the year. If two movies have no category in common, an equal series name counts as chance, and the result
+    is False.
 
     >>> are_one_series(("Scream (1996)", "Scream 2 (1997)"), ("Horror", "Horror | Thriller"))
     True

@@ -151,7 +151,7 @@ class RatingPrediction(NamedTuple):
 
 
 class Tastes(NamedTuple):
-    """Holds the vectors, biases and log scales of several reviewers in the rating head."""
+    """Holds what the rating head knows of several reviewers: vectors, biases and the logarithms of scales."""
 
     vectors: Floats
     """float32 [num, dim], each reviewer's vector, computed from the reviewer's history."""
@@ -162,7 +162,7 @@ class Tastes(NamedTuple):
     logits. A high scale makes the predicted distribution of the reviewer's ratings narrow."""
 
     def take(self, places: NDArray[np.integer]) -> Tastes:
-        """Copies the vectors, biases and log scales of the reviewers at the positions in `places`."""
+        """Copies the vectors, the biases and `log_scales` of the reviewers at the positions in `places`."""
         return Tastes(self.vectors[places], self.biases[places], self.log_scales[places])
 
 
@@ -226,9 +226,9 @@ class RatingHead:
         return pulls
 
     def tastes(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Tastes:
-        """Computes reviewers' vectors from histories, and looks up the reviewers' biases and log scales.
+        """Computes reviewers' vectors from histories, and looks up each reviewer's bias and scale.
 
-        If `reviewer_rows` is None, the reviewers are newcomers, whose biases and log scales are 0.
+        If `reviewer_rows` is None, the reviewers are newcomers, whose biases and logarithms of scales are 0.
         """
         pooled = sums(self.pulls(histories), histories.offsets)
         pooled /= np.sqrt(histories.lengths + 1).astype(np.float32)[:, None]
@@ -241,11 +241,12 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Computes the location (centre) and the log scale of each rating's distribution: float32 [num] each.
+        """Computes the centre and the logarithm of the scale of each predicted rating: float32 [num] each.
 
-        The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
-        location is `reviewer bias + movie bias + interaction_weight * interaction`, where the interaction is
-        computed from the vectors of the reviewer and the movie.
+        A high scale makes the distribution of a rating narrow. The argument `tastes` describes one reviewer
+        for each movie, or a single reviewer for all movies. The centre is `reviewer bias + movie bias +
+        interaction_weight * interaction`, where the interaction is computed from the vectors of the reviewer
+        and the movie.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors
@@ -288,7 +289,7 @@ class RatingHead:
         return np.float32(interaction_weight) * (slopes[0] + vectors * self.dot_weights), slopes[1]
 
     def probabilities(self, location: Floats, log_scale: Floats) -> Floats:
-        """Converts locations and log scales to probabilities of rating levels, float32 [num, num_levels]."""
+        """Converts the results of `locate` to probabilities of rating levels, float32 [num, num_levels]."""
         distance = self.thresholds[None, :] - location[:, None]
         scale = np.exp(np.minimum(np.maximum(log_scale, np.float32(-8)), np.float32(8)))
         # The chance of a rating level is the difference between two cumulative chances: of this level and of

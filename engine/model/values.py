@@ -53,8 +53,8 @@ class Blend:
     the thresholds between the rating levels, which shifts all predictions; so scoring does not read this
     field."""
     log_temperature: float = 0.0
-    """The number that is added to the log scale of predicted ratings, so that the chances of rating levels
-    are calibrated."""
+    """The number that is added to the log scale of each predicted rating, so that the predicted chances agree
+    with how often ratings occur. A higher log scale concentrates the chances on fewer rating levels."""
     other_weight: float = 0.3
     """The weight of a review with a rating below `like_rating`; a like has the weight 1. A movie's similarity
     to a reviewed movie is multiplied by the weight of the review."""
@@ -72,7 +72,8 @@ class Reviewer(NamedTuple):
     near_found: Sequence[Neighbours]
     """For each table in `Model.near_tables`, the neighbours of the movies in the reviewer's history."""
     taste: Tastes | None
-    """The reviewer's vector, bias and log scale in the rating head; None if the data has no ratings."""
+    """The reviewer's vector, bias and log scale in the rating head; the log scale says how widely the
+    reviewer's ratings scatter. None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None
     """Computes by how many stars the reviewer rated a movie's neighbours above expectation; None if the data
     has no ratings."""

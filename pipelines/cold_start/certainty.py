@@ -24,8 +24,8 @@ _NUM_REVIEWS = 4000
 _FEWEST_REVIEWS = 50
 """With fewer reviews than this, `log_scale_shift` returns 0, because an estimate would be too inexact."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
-"""The possible results of `log_scale_shift`: numbers to add to the log scale of predicted ratings; a negative
-number makes predicted ratings less certain."""
+"""The possible results of `log_scale_shift`. A negative number spreads a predicted rating's chances over more
+rating levels, which makes the prediction less certain."""
 
 
 def vectors_as_if_cold(
@@ -94,9 +94,11 @@ def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.i
 
 
 def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.integer], seed: int) -> float:
-    """Finds the number to add to the log scale of cold movies, so that rating chances are calibrated.
+    """Finds by how much predictions of ratings for cold movies must be less certain than for reviewed movies.
 
-    A lower log scale makes predicted ratings less certain. The function predicts known ratings of reviewed
+    The returned number is added to a cold movie's log scale, the logarithm of the number by which the rating
+    head multiplies logits. A lower log scale spreads the predicted chances over more rating levels. The
+    function predicts known ratings of reviewed
     movies as if the movies were cold. Before a rating is predicted, the review with this rating is removed
     from the reviewer's history. The function returns the number with which the known ratings have the highest
     likelihood. The result is 0 if the model predicts no ratings, or if fewer than `_FEWEST_REVIEWS` reviews

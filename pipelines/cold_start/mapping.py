@@ -36,8 +36,8 @@ class MovieVectors(NamedTuple):
     """float32 [num, embedding_dim], for each movie, the vector that a review of the movie adds to the
     reviewer's vector in the relevance head."""
     rating_movie_vectors: Floats | None = None
-    """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold the biases and the
-    log scales."""
+    """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold each
+    movie's bias and the logarithm of the movie's scale; a high scale makes predicted distributions narrow."""
     rating_history_vectors: Floats | None = None
     """float32 [num, 2 * dim], for each movie, the two vectors with which a review of the movie changes the
     reviewer's vector in the rating head."""

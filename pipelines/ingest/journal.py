@@ -62,7 +62,7 @@ def own_first(index: Path, given: Sequence[Journal]) -> list[Journal]:
 def read_journal(
     journal: Journal, folder: Path, *, before: Artifact | None = None, scale: Scale | None = None
 ) -> JournalPart:
-    """Writes the reviews of a journal to a file in a folder; the caller must delete the file.
+    """Copies the reviews of a feedback journal to a file, which the caller must delete.
 
     Args:
         journal: the journal of feedback.
@@ -70,8 +70,8 @@ def read_journal(
         before: a build that already holds the beginning of the journal; reading starts where the build
             stopped, and movies that are hidden in the build stay hidden. If `before` is None, the whole
             journal is read.
-        scale: the rating scale of the index; reviews with ratings outside the rating scale are counted and
-            not written. If `scale` is None, every review is written, whatever its rating is.
+        scale: the rating scale of the index; reviews with ratings outside the rating scale are counted, but
+            not copied to the file. If `scale` is None, all reviews are copied.
 
     Raises:
         ArtifactError: the journal cannot be read.

@@ -186,8 +186,8 @@ def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig
     """Fills the table `cold_movies` with the movies that have metadata, but too few reviews to be kept.
 
     A cold movie has at most `cold.max_reviews` reviews, which are written to the table `cold_reviews`. A cold
-    movie must meet the SQL condition of the setting `where`; for a cold movie, all columns of reviews are
-    null in the SQL condition. The tables `reviewers` and `movies` must be filled.
+    movie must meet the SQL condition of the setting `where`, which sees null in every column of reviews. The
+    tables `reviewers` and `movies` must be filled.
 
     Raises:
         FilterError: the SQL condition fails on the data.
