@@ -35,8 +35,14 @@ _RELEVANCE_PATIENCE = 4
 """The number of rounds without a better validation metric after which the training of the relevance head
 stops."""
 _RATING_PATIENCE = 10
-"""The number of rounds without a better validation metric after which the training of the rating head stops;
-the number is high because the validation metric of the rating head varies much from round to round."""
+"""The largest number of rounds without a better validation metric after which the training of the rating head
+stops; the number is high because the validation metric varies much from round to round on few reviews."""
+_LEAST_RATING_PATIENCE = 3
+"""The least number of rounds without a better validation metric after which the training of the rating head
+stops."""
+_PATIENT_REVIEWS = 1_500_000
+"""The training of the rating head stops after about this number of training reviews without a better
+validation metric; a round on many reviews counts for several rounds on few reviews."""
 _LONGEST_REVIEWER = 4096
 """The largest number of reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
@@ -163,7 +169,7 @@ def train_rating(
         rate=lambda number: config.learning_rate * (1 - number / max_rounds),
         num_batches=sampler.num_batches(seed),
         max_rounds=max_rounds,
-        patience=_RATING_PATIENCE,
+        patience=min(_RATING_PATIENCE, max(_LEAST_RATING_PATIENCE, round(_PATIENT_REVIEWS / len(reviews)))),
         validate=validate,
         checkpoints=checkpoints,
     ).run()
