@@ -1,12 +1,13 @@
 """Finds candidates for the top lists of very many reviewers, with a few large array operations.
 
 The vector index returns the movies of highest inner product with each reviewer's vector; one matrix product
-serves many reviewers. The search asks the vector index for more and more movies, until all other movies have
-low inner products with the reviewer's vector. An inner product is low if it is at most the k-th best score of
-the unseen movies that the vector index returned. Similarity to a reviewer's history also adds to a movie's
-score. So a movie that the vector index did not return becomes a candidate if similarity to the history can
-lift the movie's score to the k-th best score. The chance of a like cannot raise a score, because the
-logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin, Lotem & Naor (2003).
+serves many reviewers. The search asks the vector index for more and more movies, until no other movie can
+enter the list of k movies by its inner product alone. That is so when every other movie's inner product is at
+most s, where s is the k-th best score among the returned movies without a review by the reviewer. Similarity
+to a reviewer's history also adds to a movie's score. So a movie that the vector index did not return becomes
+a candidate if similarity to the history can lift the movie's score to s. The chance of a like cannot raise a
+score, because the logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin,
+Lotem & Naor (2003).
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class MovieVectors(NamedTuple):
     """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold each
     movie's bias and the logarithm of the movie's scale; a high scale makes predicted distributions narrow."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim], for each movie, the two vectors with which a review of the movie changes the
-    reviewer's vector in the rating head."""
+    """float32 [num, 2 * dim], two vectors for each movie: a review of the movie adds the first vector, and a
+    multiple of the second vector, to the reviewer's vector in the rating head."""
     movie_means: Floats | None = None
     """float32 [num], the mean rating of each movie in stars, as the rating head holds it."""
 

@@ -44,7 +44,7 @@ _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
 _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 """Matches the start of an object: the bracket, the name of the first field, and the colon."""
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
-"""Matches the starts of nested objects, in which each object is the first value of the object around it."""
+"""Matches the beginnings of objects that begin directly inside each other, such as `{"a": {"b": [{"c": `."""
 _LONGEST_START = 200
 """The assumed largest length, in characters, of the patterns for which JSON text is searched, such as the
 start of an object. The end of the text that was read so far may cut a pattern in two. Therefore, this many

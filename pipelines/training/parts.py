@@ -42,10 +42,10 @@ class Parts(NamedTuple):
     """float32 [num_reviewers, num_candidates], the logarithm of the chance that the reviewer likes the
     movie."""
     near: list[Floats]
-    """One array, float32 [num_reviewers, num_candidates], for each neighbour table; if movies are also
-    compared by metadata, the last array holds the similarities by metadata. Each array holds the sums of
-    similarities between a candidate movie and the movies in the reviewer's history, divided by `mass`, the
-    length of the history."""
+    """One array of similarities for each neighbour table, float32 [num_reviewers, num_candidates]; if movies
+    are also compared by metadata, one more array follows, of similarities by metadata. Each array holds the
+    sums of similarities between a candidate movie and the movies in the reviewer's history, divided by
+    `mass`, the length of the history."""
     next: Floats | None
     """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
     order of reviews. This part of the score is high if many reviewers reviewed the candidate soon after a

@@ -47,8 +47,8 @@ def ray_session(address: str | None, num_workers: int, environment: Mapping[str,
 
     When the `with` statement ends, the connection is closed, and Ray is ended if the function has started
     Ray. If the program has connected to Ray before, the program's connection is used, and stays open. Yields
-    True if the function has started Ray on this machine; all workers then inherit the environment variables
-    in `environment`. Yields False if the function uses a Ray cluster or the program's connection. The
+    True if `ray_session` has started Ray on this machine; all workers then inherit the environment variables
+    in `environment`. Yields False if Ray was running before, on a cluster or in this program. The
     argument `num_workers` is the number of workers if the function starts Ray on this machine.
 
     Raises:

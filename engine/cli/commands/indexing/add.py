@@ -77,8 +77,8 @@ def add_movies(
     """Add movies without reviews to an index, from metadata of the movies, without training.
 
     METADATA are files in any format that the option --metadata of build-index accepts. The vector of an added
-    movie is predicted from the movie's metadata, in the way that the build learned from reviewed movies.
-    Answers mark the added movies as cold. For movies that the index holds already, the new metadata replaces
+    movie is predicted from the movie's metadata, in the way that the build learned from reviewed movies. Top
+    lists mark the added movies as cold. For movies that the index holds already, the new metadata replaces
     the old metadata.
     """
     import pipelines
