@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.arrays import Doubles, Floats, Rows, spans
 from engine.model.histories import Histories
+from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Model
 from pipelines.similar.traits import Traits
 
@@ -28,6 +29,8 @@ _MAX_HISTORY = 300
 grows with the square of the number of reviews."""
 _TOP = 10
 """The function `units` computes the mean of this many of a movie's highest similarities."""
+_ROWS_AT_ONCE = 512
+"""The number of movies whose common reviewers with all other movies are in memory at once."""
 
 
 class Pairs(NamedTuple):
@@ -71,22 +74,18 @@ class Evidence:
             return Pairs(self._reviews.beyond_expectation(movie_rows), likes)
         return Pairs(self._sittings.beyond_expectation(movie_rows), likes)
 
-    def shared(self, movie_row: int, others: Rows) -> NDArray[np.int32]:
-        """Counts the common reviewers of a movie and each of the movies in `others`: int32 [num_others]."""
-        reviewed = self._all_reviews
-        begin, end = reviewed.indptr[movie_row : movie_row + 2]
-        is_reviewer = np.zeros(reviewed.shape[1], dtype=bool)
-        is_reviewer[reviewed.indices[begin:end]] = True
-        begins = reviewed.indptr[others]
-        lengths = reviewed.indptr[others + 1] - begins
-        hits = is_reviewer[reviewed.indices[spans(begins, lengths)]]
-        places = np.repeat(np.arange(len(others)), lengths)
-        return np.bincount(places, hits, len(others)).astype(np.int32)
-
-    @cached_property
-    def _all_reviews(self) -> csr_array:
-        """Returns a sparse matrix [num_movies, num_reviewers] with a 1 for each review."""
-        return _matrix(self.model.histories, self.num_movies).T.tocsr()
+    def shared(self, table: NeighbourTable) -> NDArray[np.int32]:
+        """Counts the common reviewers of each movie and each neighbour in `table`: int32 [num_pairs]."""
+        by_reviewer = _matrix(self.model.histories, self.num_movies)
+        by_movie = by_reviewer.T.tocsr()
+        found = [np.zeros(0, dtype=np.int32)]
+        for begin in range(0, self.num_movies, _ROWS_AT_ONCE):
+            offsets = table.offsets[begin : begin + _ROWS_AT_ONCE + 1]
+            others = table.movie_rows[offsets[0] : offsets[-1]]
+            places = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+            counted = (by_movie[begin : begin + _ROWS_AT_ONCE] @ by_reviewer).tocsr()
+            found.append(np.asarray(counted[places, others], dtype=np.float32).ravel().astype(np.int32))
+        return np.concatenate(found)
 
     @cached_property
     def _likes(self) -> _Together:

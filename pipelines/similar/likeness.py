@@ -77,14 +77,8 @@ def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
     rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))
     present = similarities > 0
     offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int64)
-    shared = np.concatenate(
-        [
-            evidence.shared(movie_row, own[held])
-            for movie_row, (own, held) in enumerate(zip(rows, present, strict=True))
-        ]
-    )
     table = NeighbourTable(offsets, rows[present].astype(np.int32), similarities[present])
-    return SimilarTable(table, shared)
+    return SimilarTable(table, evidence.shared(table))
 
 
 def write_similar(table: SimilarTable, weights: Weights, writer: ArtifactWriter) -> None:
@@ -137,27 +131,35 @@ def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Float
     compared = _most_reviewed(evidence)
     is_compared = np.zeros(num_movies, dtype=bool)
     is_compared[compared] = True
+    directions = vectors[compared].T
+    column_of = np.zeros(num_movies, dtype=np.int64)
     most = 1 + weights.series
-    step = max(1, _SCORES_AT_ONCE // num_movies)
+    step = max(1, _SCORES_AT_ONCE // min(num_movies, 2 * MOST_COMPARED))
     for begin in range(0, num_movies, step):
         rows = np.arange(begin, min(begin + step, num_movies))
         sittings, likes = (in_units(each, weights.shrinkage) for each in evidence.pairs(rows))
         together = (np.float32(weights.sittings) * sittings + np.float32(weights.likes) * likes).tocsr()
-        scores = np.zeros((len(rows), num_movies), dtype=np.float32)
-        scores[:, compared] = vectors[rows] @ vectors[compared].T
+        series = [traits.of_one_series(row) for row in rows.tolist()]
+        wanted = np.unique(np.concatenate([together.indices, rows, *series]))
+        columns = np.concatenate([compared, wanted[~is_compared[wanted]]])
+        column_of[columns] = np.arange(len(columns))
+        scores = np.zeros((len(rows), len(columns)), dtype=np.float32)
+        np.matmul(vectors[rows], directions, out=scores[:, : len(compared)])
         places = np.repeat(np.arange(len(rows)), np.diff(together.indptr))
         missing = ~is_compared[together.indices]
         pairs = places[missing], together.indices[missing]
-        scores[pairs] = np.einsum("nd,nd->n", vectors[rows[pairs[0]]], vectors[pairs[1]])
-        scores[places, together.indices] += together.data
-        for place, row in enumerate(rows.tolist()):
-            of_series = traits.of_one_series(row)
-            nearness = traits.nearness_in_series(row, of_series)
-            scores[place, of_series] += np.float32(weights.series) * nearness
-        scores[np.arange(len(rows)), rows] = -np.inf
+        scores[pairs[0], column_of[pairs[1]]] = np.einsum(
+            "nd,nd->n", vectors[rows[pairs[0]]], vectors[pairs[1]]
+        )
+        scores[places, column_of[together.indices]] += together.data
+        for place, (row, of_series) in enumerate(zip(rows.tolist(), series, strict=True)):
+            if len(of_series):
+                nearness = traits.nearness_in_series(row, of_series)
+                scores[place, column_of[of_series]] += np.float32(weights.series) * nearness
+        scores[np.arange(len(rows)), column_of[rows]] = -np.inf
         best = k_highest_of_rows(scores, kept)
         found = np.take_along_axis(scores, best, axis=1) / np.float32(most)
-        yield best, np.minimum(found, np.float32(1))
+        yield columns[best], np.minimum(found, np.float32(1))
 
 
 def _most_reviewed(evidence: Evidence) -> Rows:

@@ -11,6 +11,7 @@ import pytest
 from no_traits import no_traits
 from random_models import NUM_MOVIES, random_model
 
+from engine.model.neighbours import NeighbourTable
 from engine.model.scorer import Model
 from pipelines.similar.evidence import SITTING, Evidence, in_units
 
@@ -70,9 +71,11 @@ def test_likes_count_reviewers_who_liked_both(ordered: bool) -> None:
 def test_shared_reviewers_are_counted_in_whole_histories() -> None:
     model = random_model()
     reviewed = [set(movies) for movies, _ in histories_of(model)]
-    others = np.array([9, 2, 5])
-    expected = [sum({4, other} <= movies for movies in reviewed) for other in others.tolist()]
-    assert of(model).shared(4, others).tolist() == expected
+    others = np.tile(np.array([9, 2, 5], dtype=np.int32), NUM_MOVIES)
+    table = NeighbourTable(3 * np.arange(NUM_MOVIES + 1), others, np.ones(len(others), np.float32))
+    pairs = zip(np.repeat(np.arange(NUM_MOVIES), 3).tolist(), others.tolist(), strict=True)
+    expected = [sum({movie, other} <= movies for movies in reviewed) for movie, other in pairs]
+    assert of(model).shared(table).tolist() == expected
 
 
 def test_the_unit_of_a_row_is_the_mean_of_its_ten_highest_values() -> None:
