@@ -22,6 +22,7 @@ from pipelines.networks.parted import PartedNetwork, Rounds
 from pipelines.networks.rating import RatingNetwork
 from pipelines.networks.relevance import RelevanceNetwork
 from pipelines.work.checkpoints import NOTHING_KEPT, Checkpoints, Saved, from_arrays, to_arrays
+from pipelines.work.parallel import stop_if_asked
 from pipelines.work.progress import progress_of_rounds
 from pipelines.work.runners import HERE, Runner
 
@@ -37,7 +38,7 @@ stops."""
 _RATING_PATIENCE = 10
 """The largest number of rounds without a better validation metric after which the training of the rating head
 stops; the number is high because the validation metric varies much from round to round on few reviews."""
-_LEAST_RATING_PATIENCE = 3
+_LEAST_RATING_PATIENCE = 4
 """The least number of rounds without a better validation metric after which the training of the rating head
 stops."""
 _PATIENT_REVIEWS = 1_500_000
@@ -246,6 +247,7 @@ class _Training(Generic[Head]):
                 losses = []
                 for step, batch in enumerate(self.network.batches(self.sampler.batches(number))):
                     seed = self.seed + number * self.num_batches + step
+                    stop_if_asked()
                     losses.append(float(self.network.train(batch, self.rate(number), seed)))
                     on_step(losses[-1])
                 self._note(sum(losses) / max(len(losses), 1))

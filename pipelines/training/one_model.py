@@ -104,7 +104,7 @@ def begin_model(
     }
 
     def finish() -> TrainedModel:
-        heads = {name: wait() for name, wait in begun.items()}
+        heads = runner.wait_for(begun)
         rating = heads.get("rating")
         neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, kinds)
         successors = neighbours.by_kind.pop(SUCCESSORS, None)

@@ -98,6 +98,10 @@ class RayWorkers:
 
         return wait
 
+    def wait_for(self, begun: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Waits for several begun calls; returns each call's result under the call's name."""
+        return {name: wait() for name, wait in begun.items()}
+
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 

@@ -1,4 +1,4 @@
-"""Applies a function to many texts in child processes, and reads ahead from an iterator in a thread."""
+"""Runs several functions at once, in threads or child processes, and reads ahead from an iterator."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from contextvars import ContextVar, copy_context
 from importlib import import_module
 from typing import Any, TypeVar
 
 from engine.errors import DataError
+from pipelines.work.progress import hide_training
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -97,6 +99,60 @@ def _main(module: str, name: str) -> None:
     results = json.dumps([function(text) for text in texts])
     with suppress(BrokenPipeError), os.fdopen(1, "wb", closefd=False) as output:
         output.write(results.encode("ascii"))
+
+
+_stopping: ContextVar[threading.Event | None] = ContextVar("stopping", default=None)
+"""An event that is set when one of the functions that `at_once` calls has failed."""
+
+
+class Stopped(Exception):
+    """Ends a function that `at_once` calls, because another one of the functions has failed."""
+
+
+def at_once(functions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Calls functions at the same time, in threads; returns each function's result under the function's name.
+
+    The first function runs in the caller's thread, and is the only one whose trainings show progress bars. If
+    a function fails, or if the user interrupts the program, the other functions end as soon as they call
+    `stop_if_asked`, and the error is raised again.
+    """
+    stopping = threading.Event()
+    results: dict[str, Any] = {}
+    errors: list[BaseException] = []
+
+    def call(name: str) -> None:
+        _stopping.set(stopping)
+        if name != own:
+            hide_training()
+        try:
+            results[name] = functions[name]()
+        except Stopped:
+            pass
+        except BaseException as error:  # The caller's thread raises the error again.
+            errors.append(error)
+            stopping.set()
+
+    own, *others = functions
+    threads = [threading.Thread(target=copy_context().run, args=(call, name), name=name) for name in others]
+    for thread in threads:
+        thread.start()
+    copy_context().run(call, own)
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:  # The user interrupted the wait.
+        stopping.set()
+        raise
+    if errors:
+        raise errors[0]
+    return {name: results[name] for name in functions}
+
+
+def stop_if_asked() -> None:
+    """Raises `Stopped` if another function that `at_once` called at the same time has failed."""
+    stopping = _stopping.get()
+    if stopping is not None and stopping.is_set():
+        raise Stopped
 
 
 def read_ahead(

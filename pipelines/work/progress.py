@@ -13,13 +13,18 @@ if TYPE_CHECKING:
 
 _step: ContextVar[str] = ContextVar("step", default="")
 """The text, such as "Step 2 of 5", with which the descriptions of all progress bars begin."""
-_tuning: ContextVar[bool] = ContextVar("tuning", default=False)
-"""Whether a search for settings shows a progress bar; if so, trainings show no progress bars of their own."""
+_hidden: ContextVar[bool] = ContextVar("hidden", default=False)
+"""Whether trainings show no progress bar, because a search for settings or another training shows one."""
 
 
 def set_step(step: str) -> None:
     """Sets the text, such as "Step 2 of 5", with which the descriptions of later progress bars begin."""
     _step.set(step)
+
+
+def hide_training() -> None:
+    """Hides the progress bars of later trainings in the current context, such as in a thread of its own."""
+    _hidden.set(True)
 
 
 def duration(seconds: float) -> str:
@@ -79,7 +84,7 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
 
     loss_column = TextColumn("{task.fields[loss]}")
     rate_column = TextColumn("{task.fields[rate]:,.0f}/s")
-    with _progress(loss_column, rate_column, TimeElapsedColumn(), hidden=_tuning.get()) as progress:
+    with _progress(loss_column, rate_column, TimeElapsedColumn(), hidden=_hidden.get()) as progress:
         task = progress.add_task(description, total=total, loss="", rate=0.0)
 
         def on_step(loss: float) -> None:
@@ -119,7 +124,7 @@ def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[i
 
     figures = TextColumn("{task.fields[trials]} trials{task.fields[best]}")
     started = time.monotonic()
-    shown = _tuning.set(True)
+    hidden = _hidden.set(True)
     try:
         with _progress(figures, TimeElapsedColumn()) as progress:
             task = progress.add_task(description, total=seconds, trials=0, best="")
@@ -130,4 +135,4 @@ def progress_of_trials(description: str, seconds: float) -> Iterator[Callable[[i
 
             yield on_trial
     finally:
-        _tuning.reset(shown)
+        _hidden.reset(hidden)

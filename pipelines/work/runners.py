@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from engine.config.values import at_least, one_of
 from engine.errors import ConfigError
 from pipelines.work.checkpoints import Checkpoints
+from pipelines.work.parallel import at_once
 
 PLACES = ("ray",)
 """The values of the option --on, each of which names a system that runs calls outside this process."""
@@ -51,6 +52,15 @@ class Runner(Protocol):
         when the function that `begin` returned is called.
         """
 
+    def wait_for(self, begun: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Waits for several calls that `begin` began; returns each call's result under the call's name.
+
+        The runner `ThisProcess` makes the calls at the same time, in threads.
+
+        Raises:
+            EngineError: a call raised an EngineError; a worker was lost too often.
+        """
+
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
@@ -69,7 +79,7 @@ class Runner(Protocol):
 
 
 class ThisProcess:
-    """Runs calls in this process, one after another.
+    """Runs calls in this process, one after another, except in `wait_for`.
 
     Args:
         num_workers: the number of calls that a caller should prepare together; this process then runs the
@@ -92,6 +102,10 @@ class ThisProcess:
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """Returns a function that calls `function` with the arguments and returns the result."""
         return partial(function, *arguments)
+
+    def wait_for(self, begun: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """Makes several begun calls at the same time, in threads; returns the results by name."""
+        return at_once(begun)
 
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object by `make(*arguments)`; returns a function for calls of the object's methods.

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,33 +18,41 @@ logger = logging.getLogger(__name__)
 
 
 _ONE_THREAD_UP_TO = 150_000
-"""The largest number of reviews for which TensorFlow trains in one thread. The steps of a training on few
-reviews are so small that threads which wait for each other cost more than they save."""
+"""The largest number of reviews for which every training uses one thread of TensorFlow. The training steps on
+few reviews are so small that waiting for other threads takes longer than the other threads save."""
+_TRAININGS_AT_ONCE = 2
+"""The number of trainings among which TensorFlow's threads are divided, because the relevance head and the
+rating head are trained at the same time."""
+_starting = threading.Lock()
+"""Held while TensorFlow is imported, because two threads may begin a training at the same time."""
 
 
 def start_tensorflow(num_reviews: int | None = None) -> None:
     """Imports TensorFlow, sets TensorFlow's threads, and searches for devices; later calls do nothing.
 
-    TensorFlow cannot change its number of threads later. Where the environment sets `TF_NUM_INTRAOP_THREADS`,
-    that number holds.
+    TensorFlow cannot change its number of threads later. If the environment sets `TF_NUM_INTRAOP_THREADS`,
+    TensorFlow uses that number of threads.
 
     Args:
-        num_reviews: the number of reviews to train on, by which the number of threads is chosen; None for as
-            many threads as the machine has processors.
+        num_reviews: the number of reviews to train on. For few reviews, a training uses one thread; for more
+            reviews, a training uses half of the processors. None lets one training use all processors.
 
     During the import and the search for devices, stderr is redirected to a temporary file, because no setting
     silences all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr
     after an error.
     """
-    if "tensorflow" in sys.modules:
-        return
-    with _stderr_aside(), _without_collections():
+    with _starting, ExitStack() as stack:
+        if "tensorflow" in sys.modules:
+            return
+        stack.enter_context(_stderr_aside())
+        stack.enter_context(_without_collections())
         import tensorflow as tf
 
         is_small = num_reviews is not None and num_reviews <= _ONE_THREAD_UP_TO
-        if is_small and "TF_NUM_INTRAOP_THREADS" not in os.environ:
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+        if num_reviews is not None and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            threads = 1 if is_small else max(1, (os.cpu_count() or 1) // _TRAININGS_AT_ONCE)
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(_TRAININGS_AT_ONCE)
         tf.config.list_logical_devices()
 
 

@@ -21,9 +21,12 @@ def test_tensorflow_starts_and_works_without_a_word() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("num_reviews", "given", "expected"), [(100, None, 1), (100, "3", 0), (10**6, None, 0)]
+    ("num_reviews", "given", "expected"),
+    [(100, None, 1), (100, "3", 0), (10**6, None, max(1, (os.cpu_count() or 1) // 2)), (None, None, 0)],
 )
-def test_few_reviews_are_trained_on_in_one_thread(num_reviews: int, given: str | None, expected: int) -> None:
+def test_few_reviews_are_trained_on_in_one_thread_and_many_in_half_of_all(
+    num_reviews: int | None, given: str | None, expected: int
+) -> None:
     script = (
         "from pipelines.work.tensorflow_start import start_tensorflow\n"
         f"start_tensorflow({num_reviews})\n"
