@@ -247,9 +247,9 @@ def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[
 
     Returns:
         The columns of the kept numbers, int64 [num_rows, most], ascending in each row; and the kept numbers,
-        float [num_rows, most]. The size `most` is the largest count of kept numbers in a row of the matrix.
-        If fewer numbers of a row are kept, the array of columns is filled up with 0, and the array of kept
-        numbers with infinity.
+        float [num_rows, most]. Both returned arrays have `most` columns: the largest count of numbers that
+        the function keeps in one row of `numbers`. If the function keeps fewer numbers of a row, the row is
+        filled up at its end: with 0 in the array of columns, and with infinity in the array of kept numbers.
     """
     num_rows, num = numbers.shape
     sampled = numbers[:, ::_SAMPLING]

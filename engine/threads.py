@@ -70,9 +70,11 @@ def _controller() -> ThreadpoolController:
 
 
 def _let_other_threads_restore() -> None:
-    """Lets every thread change the number of threads of matrix products.
+    """Allows every thread of the process to change how many threads a matrix product uses.
 
-    Without this call, only the thread that limited matrix products to one thread could remove the limit.
+    After one thread has changed how many threads a matrix product of OpenBLAS uses, the package threadpoolctl
+    ignores changes by all other threads. A call of `clear_controlling_thread` ends this restriction. Another
+    thread can then remove the limit, if the last answer ends in another thread than the first answer began.
     """
     from threadpoolctl import OpenBLASController
 

@@ -4,12 +4,12 @@ A flat index compares a query with all vectors; a flat index is exact, and fast 
 many vectors, an inverted-file index groups the vectors into lists, and compares a query only with the vectors
 in the nearest lists. The number of lists that a search looks into is the smallest number found that reaches
 the wanted recall on a sample of queries. Vectors that are near to the sampled queries are grouped into short
-lists, so that a search compares fewer vectors. Lists usually hold vectors that are rounded to two bytes per
-number, because a search then reads half as many bytes and hardly ever misses more of the nearest vectors.
-Vectors are rounded to one byte per number only if vectors of two bytes per number would exceed the memory
-limit. Vectors stay unrounded only if vectors of two bytes per number would miss the wanted recall. Rounding
-does not change the scores in answers, because the engine computes the score of each movie found from the
-movie's unrounded vector.
+lists, so that a search compares fewer vectors. The lists of an inverted-file index usually hold vectors that
+are rounded to two bytes per number. A search of rounded vectors reads half as many bytes as a search of
+unrounded vectors, and hardly ever misses more of the nearest vectors. Vectors are rounded to one byte per
+number only if vectors of two bytes per number would exceed the memory limit. Vectors stay unrounded only if
+vectors of two bytes per number would miss the wanted recall. Rounding does not change the scores in answers,
+because the engine computes the score of each movie found from the movie's unrounded vector.
 
 Graph indexes such as HNSW are not offered, because in a test they were slower than inverted lists and found
 fewer of the nearest vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of
@@ -42,12 +42,13 @@ MEMORY_LIMIT = 1_000_000_000
 """The largest number of bytes of an index's vectors; more bytes are allowed only if vectors of fewer bytes
 would miss the wanted recall."""
 _LEAST_COMPARED = 2000
-"""The least number of vectors that a search of a large index compares with a query, even if fewer vectors
-would reach the wanted recall. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
+"""The least number of vectors that a search compares with a query, even if fewer vectors would reach the
+wanted recall. Small indexes have another limit, `_LEAST_SHARE`. A comparison of a query with 2,000 vectors
+takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
-"""The least share of an index's vectors that a search of a small index compares with a query. An index is
-small if `_LEAST_SHARE` of its vectors is less than `_LEAST_COMPARED` vectors. A search of a larger index
-compares at least `_LEAST_COMPARED` vectors with a query."""
+"""The least share of an index's vectors that a search compares with a query, if the index has at most 100,000
+vectors (`_LEAST_COMPARED / _LEAST_SHARE`). If an index has more than 100,000 vectors, a search compares at
+least `_LEAST_COMPARED` vectors with a query, even though their share of the vectors is lower."""
 _LARGEST_SHARE = 0.25
 """The largest share of an index's vectors that a search of inverted lists may compare with a query. If a
 search must compare a larger share of the vectors to reach the wanted recall, a flat index is built instead,
@@ -108,7 +109,7 @@ def build_vector_index(
         memory_limit: the largest number of bytes of the vectors, if `kind` is "auto". More bytes are allowed
             only if vectors of fewer bytes would miss the wanted recall.
         measure: a function that measures the recall of an index, from 0 to 1, such as the recall of top
-            lists. None to measure the share of the k nearest vectors that a search finds.
+            lists. If `measure` is None, the recall is the share of the k nearest vectors that a search finds.
 
     Returns:
         The vector index, and a report with the kind of index, the reason for this kind, and the recall.

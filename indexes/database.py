@@ -269,7 +269,7 @@ def remove_embedded(path: Path) -> None:
 
 
 class _Failures(logging.Handler):
-    """Keeps the errors of log records in a list, and prints nothing."""
+    """Keeps the exceptions that are attached to log records (`exc_info`) in a list, and prints nothing."""
 
     def __init__(self) -> None:
         super().__init__()

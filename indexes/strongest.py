@@ -99,11 +99,11 @@ class StrongestIndex(VectorIndex):
 def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     """Finds the `number` vectors that are most likely to have large inner products with a query.
 
-    The array `queries` holds sample queries, such as the vectors of some reviewers. If m is the mean of
-    the sample queries, the inner product of a query q and a vector v is at most `m · v + |q - m| |v|`
-    (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where r is
-    the median of `|q - m|` over the sample queries q. The length `|v|` of a vector v is computed only from
-    the dimensions in which the sample queries differ.
+    The array `queries` holds sample queries, such as the vectors of some reviewers. If m is the mean of the
+    sample queries, the inner product of a query q and a vector v is at most `m · v + |q - m| |v|`
+    (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where m is
+    the mean of the sample queries, and r is the median of `|q - m|` over the sample queries q. The length
+    `|v|` of a vector v is computed only from the dimensions in which the sample queries differ.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -25,9 +25,9 @@ _LONGEST_COMPARED = 40
 """The largest number of characters of an unknown id for which similar ids are looked for; the number of
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""To find a known id that differs from an unknown id by one letter, the engine puts other letters into the
-unknown id. The letters that the engine puts into the unknown id are the letters of about this many known
-ids."""
+"""An unknown id may be a known id with one wrong or missing letter. To find the known id, the engine replaces
+letters of the unknown id by other letters, and inserts other letters. Only letters that occur in a sample of
+about this many known ids are tried."""
 _LARGEST_ALPHABET = 64
 """The largest number of different letters that are tried at each position of an unknown id, in the search for
 a known id."""

@@ -283,9 +283,9 @@ COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
 """Maps two fields of `Model`, which hold neighbour tables, to keys in the manifest section `cold`, under
-which a slope of each neighbour table is stored. A slope is a number by which the metadata similarity of a
-cold movie (a movie without reviews) and another movie is multiplied. The metadata similarity times the slope
-is a part of the weight that the neighbour table is estimated to have for the two movies."""
+which a slope of each neighbour table is stored. A cold movie (a movie without reviews) gets estimated weights
+in a neighbour table. The weight of a cold movie and another movie is estimated as a sum of two terms. One of
+the two terms is the neighbour table's slope, a number, times the similarity of the two movies' metadata."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

@@ -198,9 +198,9 @@ class Artifact:
     def handle(self, name: str) -> Path:
         """Returns a path by which a file of the build can be opened even after the build was deleted.
 
-        The path works as long as the `Artifact` object exists. For the file of an array, and on a system
-        without /dev/fd, the method returns the ordinary path of the file, which works only until the build is
-        deleted.
+        The path works as long as the `Artifact` object exists. If the file holds an array, or if the system
+        has no directory such as /dev/fd, the method instead returns the ordinary path of the file. The
+        ordinary path works only until the build is deleted.
 
         Raises:
             ArtifactCorruptError: the build has no file `name`.

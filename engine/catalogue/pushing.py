@@ -6,10 +6,11 @@ original condition. The caller must therefore use DuckDB to check which of the m
 found meet the original condition.
 
 A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. This module
-translates a test of a column only if DuckDB and all vector databases decide the test alike. This module
+translates a test of a column only if DuckDB and all vector databases decide the test alike. A translated test
+is a `ColumnTest` object, from which a filter for any of the vector databases can be made. This module
 translates comparisons of a column with values of the column's type, such as `price < 10` or `price BETWEEN 5
-AND 10`. This module also translates tests with IN, NOT IN, IS NULL and IS NOT NULL, and tests with LIKE and
-NOT LIKE whose pattern has % only at its ends.
+AND 10`, into `ColumnTest` objects. This module also translates tests with IN, NOT IN, IS NULL and IS NOT
+NULL, and tests with LIKE and NOT LIKE whose pattern has % only at its ends.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _without_edition(text: str) -> tuple[str, list[str]]:
 
 
 def _beginning(title: str) -> str:
-    """Returns the beginning of a title, and replaces special letters such as "ﬁ" by plain letters."""
+    """Returns the first `_LONGEST` characters of a title, with plain letters for letters such as "ﬁ"."""
     return unicodedata.normalize("NFKC", title[:_LONGEST])[:_LONGEST]
 
 

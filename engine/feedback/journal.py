@@ -273,8 +273,8 @@ def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
     """Returns the position in a journal up to which a build contains the events of the journal.
 
-    The argument `section` is the manifest section that `to_section` made. If the manifest has no such
-    section, `section` is None, and the function returns None.
+    The argument `section` is the manifest section that `to_section` made. If the manifest has no section
+    about the journal of feedback, `section` is None, and the function returns None.
     """
     if section is None:
         return None

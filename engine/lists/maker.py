@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 _BATCH = 256
 """The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
-"""If movies are hidden, the number of candidates to search for is divided by the share of movies that are not
-hidden. If the share of movies that are not hidden is below this number, the number of candidates is divided
-by this number instead. The search then finds at most ten times as many candidates, even if nearly all movies
-are hidden."""
+"""If movies are hidden from everyone, the search finds more candidates, because a list leaves out hidden
+movies. The number of candidates to search for is divided by the share of movies that are not hidden. A share
+below `_LEAST_OPEN` counts as `_LEAST_OPEN`. Even if nearly all movies are hidden, the number of candidates is
+therefore at most multiplied by ten."""
 
 logger = logging.getLogger(__name__)
 

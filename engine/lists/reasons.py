@@ -33,8 +33,8 @@ _CONTRIBUTIONS_CHECKED = 8
 all other reviews are only estimated."""
 _STEP = 0.01
 """To estimate how fast the log chance of a like grows with the location (centre) of a predicted rating's
-distribution, the location is raised by this number, in logits. To estimate how fast the log chance of a like
-grows with the log scale of the distribution, the log scale is raised by the same number."""
+distribution, the location is raised by `_STEP` logits. To estimate how fast the log chance of a like grows
+with the log scale of the distribution, the log scale is raised by `_STEP`."""
 
 
 class Recipient(Protocol):
@@ -220,11 +220,12 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """Sums what the reviews of a history add to the scores of movies, leaving out each review in turn.
 
-    What a review adds to the score of a movie is the review's term, a number for the movie, times the
-    review's weight. The weight of a review depends on the age of the review; an older review weighs less. The
-    age of a review is counted in reviews: 1 for the latest review of a history, 2 for the review before, and
-    so on. If a review is left out, the age of every older review falls by one, so all older reviews weigh
-    more.
+    A review adds the product of two numbers to the score of a movie. The first number, from `terms`, depends
+    on the movie and the reviewed movie, such as the similarity of the two movies. The second number is the
+    weight of the review. The weight of a review depends on the age of the review; an older review weighs
+    less. The age of a review is counted in reviews: 1 for the latest review of a history, 2 for the review
+    before, and so on. If a review is left out, the age of every older review falls by one, so all older
+    reviews weigh more.
 
     Args:
         terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the

@@ -96,9 +96,9 @@ class ColdDoubts:
             [embedding_dim + 1, embedding_dim + 1]. The reviewer's vector times the matrix `errors` is a
             vector whose length is the setting `cold.doubt` times the standard error.
         included: a number that the build has already subtracted from the bias of each cold movie in
-            `RelevanceHead.movie_vectors`. Because the build has subtracted `included`, cold movies rank lower
-            in the vector index. The methods of `ColdDoubts` return the number that must be subtracted from a
-            cold movie's relevance in addition to `included`.
+            `RelevanceHead.movie_vectors`. The build lowers the biases by `included` so that cold movies also
+            rank lower in searches of the vector index. The methods of `ColdDoubts` return the number that
+            must be subtracted from a cold movie's relevance in addition to `included`.
     """
 
     is_cold: NDArray[np.bool_]
@@ -182,11 +182,13 @@ class RatingHead:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
         movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
             movie's bias and the logarithm of the movie's scale.
-        history_vectors: for each movie, two vectors side by side, which say what a review of the movie adds
-            to the reviewer's vector, float32 [num_movies, 2 * dim]. A review adds the left one of the movie's
-            two vectors, plus the right one times `rating - mean rating of the movie`.
-        reviewer_biases: each reviewer's bias and the logarithm of each reviewer's scale, float32
-            [num_reviewers, 2].
+        history_vectors: two vectors for each movie, float32 [num_movies, 2 * dim]. The vector `first` is in
+            the first `dim` columns, and the vector `second` is in the last `dim` columns. A reviewer's vector
+            is computed from a sum over the reviewer's reviews. A review of a movie adds the vector `first +
+            (rating - mean rating of the movie) * second` to this sum.
+        reviewer_biases: two numbers for each reviewer, float32 [num_reviewers, 2]: the reviewer's bias, in
+            logits, and the logarithm of the reviewer's scale. The scale of a rating's distribution is
+            proportional to the reviewer's scale.
         movie_means: each movie's mean rating, moved towards the mean of all ratings if the movie has few
             ratings, float32 [num_movies].
         thresholds: the boundaries between adjacent rating levels, in logits, float32 [num_levels - 1],

@@ -15,9 +15,9 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""`_added_up` finds the distinct numbers of an array in one of two ways. If more than this many numbers are
-possible for each entry of the array, `_added_up` sorts the array. If fewer numbers are possible, `_added_up`
-marks the numbers of the array in a table of all possible numbers, because marking is then faster than
+"""`_added_up` finds the distinct numbers of an array whose numbers are all below `num_keys`. If `num_keys` is
+more than `_SORTED_UP_TO` times the length of the array, `_added_up` sorts the array. If `num_keys` is less,
+`_added_up` marks each number of the array in a table of length `num_keys`, which is then faster than
 sorting."""
 _RATING_PRIOR = 0.2
 """To average differences between ratings and expected ratings, `mean_stars` adds this number to the sum of
@@ -115,11 +115,11 @@ class NeighbourTable:
         the weight of a review of the movie.
 
         Returns:
-            A list with one array, float64 [num_keys], for each array in `amounts`. The array holds, for each
-            pair of reviewer and movie in `keys`, a sum of `amount * similarity`. The sum is taken over those
-            given movies in the reviewer's history that have the pair's movie as a neighbour. The amount is
-            the given movie's number in `amounts`, and the similarity is the table's number for the given
-            movie and the pair's movie.
+            A list with one array, float64 [num_keys], for each array in `amounts`. Each returned array holds
+            one sum for each pair of reviewer and movie in `keys`. The sum is taken over those given movies in
+            the reviewer's history that have the movie of the pair as a neighbour. A given movie adds the
+            product of two numbers to the sum: the given movie's entry in the array of `amounts`, and the
+            table's similarity of the given movie and the movie of the pair.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -218,20 +218,21 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
 class MovieSums(NamedTuple):
     """Holds a number for each movie, such as a sum of similarities; stores only the numbers that are not 0.
 
-    A `MovieSums` object may also hold a number for each pair of a reviewer and a movie. In `rows`, such a
-    pair is stored as one integer, `place * M + movie_row`. In this formula, `place` is the position of the
-    reviewer, and M is the number of movies.
+    A `MovieSums` object may also hold a number for each pair of a reviewer and a movie. In `rows`, a pair of
+    a reviewer and a movie is stored as one integer, `place * M + movie_row`, where `place` is the position of
+    the reviewer among the given reviewers, and M is the number of movies.
     """
 
     rows: Rows
     """int64 [num], ascending: the rows of the movies that have a number other than 0. For several reviewers:
     the pairs of reviewer and movie that have a number other than 0."""
     values: Doubles
-    """float64 [num], the stored number, such as a sum of similarities, for each movie in `rows`. For several
-    reviewers: the stored number for each pair of reviewer and movie in `rows`."""
+    """float64 [num], the number of each movie in `rows`, such as a sum of similarities. For several
+    reviewers: the number of each pair of reviewer and movie in `rows`, such as the sum of the movie's
+    similarities to the reviewer's movies."""
     num_movies: int
-    """The number of all movies, including the movies whose number is 0 and not stored. For several reviewers:
-    the number of all pairs of reviewer and movie."""
+    """The count of all movies, including movies that are not in `rows`, for which `values` would hold 0. For
+    several reviewers: the count of all pairs of reviewer and movie."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
         """Returns the numbers, such as sums of similarities, that are held for given movies: float64 [num].
@@ -281,7 +282,7 @@ def near_sums(
 def _added_up(
     found: Rows, given: Iterable[NDArray[np.floating]], num_keys: int
 ) -> tuple[Rows, list[Doubles]]:
-    """Sums, for each distinct number in `found`, the entries that arrays hold at the positions of the number.
+    """Sums the entries of each array in `given` separately for each distinct number in the array `found`.
 
     Each array in `given` is as long as `found`. All numbers in `found` must be below `num_keys`. The function
     returns the distinct numbers of `found`, ascending. For each array in `given`, the function also returns
@@ -304,9 +305,8 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    The function averages `above_means` over the reviews of each reviewer; an average over few reviews is
-    moved towards 0. From each entry of `above_means`, the function then subtracts the average of the reviewer
-    who gave the rating.
+    From each entry of `above_means`, the function subtracts the average of `above_means` over all reviews by
+    the same reviewer. Before the subtraction, an average over few reviews is moved towards 0.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -337,8 +337,9 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
 
     Returns:
         Two arrays of mean differences between the reviewer's ratings of each movie's neighbours and the
-        expected ratings, in stars. The first array, float64 [num_movies], uses all of the reviewer's ratings.
-        In the second array, float64 [num_movies, num_reviews], column i leaves out the reviewer's rating i.
+        expected ratings, in stars. The first array, float64 [num_movies], holds each movie's mean difference
+        over all of the reviewer's ratings. In the second array, float64 [num_movies, num_reviews], column i
+        holds each movie's mean difference without the reviewer's rating i.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING

@@ -41,8 +41,8 @@ _PAIRS = 2**16
 """The largest number of pairs of reviewer and movie that are scored or rated in one step, which limits
 memory."""
 SUCCESSOR_RECENCY = 1.0
-"""An exponent that makes older reviews weigh less. The weights of the movies in `Model.successors` that often
-came soon after the n-th last movie of a history are multiplied by `n ** -SUCCESSOR_RECENCY`."""
+"""An exponent that makes older reviews weigh less. For the n-th last movie of a history, the weights of its
+successors (movies that often came soon after) are multiplied by `n ** -SUCCESSOR_RECENCY`."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -218,7 +218,7 @@ class Model:
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Returns a `Reviewers` object, and each near table's neighbours of the movies in the histories."""
+        """Returns a `Reviewers` object, and each reviewed movie's neighbours in each of the `near_tables`."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -244,7 +244,7 @@ class Model:
     def _near_by(
         self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Returns the sums that `near_by` describes, and each table's neighbours of the histories' movies."""
+        """Returns the result of `near_by`, and each reviewed movie's neighbours in each table of `tables`."""
         found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
@@ -260,7 +260,7 @@ class Model:
 
         A full score is the relevance plus the weighted logarithm of the chance of a like, which is at most 0.
         So a movie is not among the k best if k other movies have full scores above the movie's relevance. The
-        rating of such a movie need not be predicted, which saves time.
+        method saves time by not predicting the ratings of most movies that cannot be among the k best.
 
         Returns:
             The positions in `movie_rows`, ascending, of the movies whose full scores were computed, at least
@@ -345,9 +345,9 @@ class Model:
     def log_like(self, probabilities: Floats) -> Floats:
         """Returns what the chance of a like adds to each movie's score, before weighting: float32 [num].
 
-        If the chance of a like is at least 0.5, the returned number is `log(chance)`. If the chance is lower,
-        the returned number is `log(chance) + blend.doubt * log(2 * chance)`. The field `blend.doubt` lowers
-        the scores of movies that the reviewer probably does not like.
+        If the chance of a like is at least 0.5, the returned number is `log(chance)`. If the chance of a like
+        is below 0.5, the returned number is `log(chance) + blend.doubt * log(2 * chance)`. The field
+        `blend.doubt` lowers the scores of movies that the reviewer probably does not like.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         logarithms: Floats = np.log(chances)

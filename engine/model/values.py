@@ -49,9 +49,9 @@ class Blend:
     added to the location, which is the centre of the predicted rating's distribution."""
     location_offset: float = 0.0
     """A number of logits by which the centre of every predicted rating's distribution is shifted. A build
-    chooses the number that predicts held-out ratings best. The build also subtracts `location_offset` from
-    the thresholds between the rating levels, which shifts all predictions; so scoring does not read this
-    field."""
+    chooses the number that predicts held-out ratings best. To shift all predictions, the build subtracts
+    `location_offset` from the thresholds (the boundaries between adjacent rating levels), and stores the
+    results. Scoring uses the stored thresholds, and does not read `location_offset`."""
     log_temperature: float = 0.0
     """The number that is added to the log scale of each predicted rating, so that the predicted chances agree
     with how often ratings occur. A higher log scale concentrates the chances on fewer rating levels."""

@@ -1,11 +1,12 @@
 """Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
-The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review of a
-reviewer adds a number to the movie's relevance to the reviewer, and this number depends mostly on which movie
-was reviewed. Therefore the search first computes, for each movie, the number that a review of this movie adds
-to the relevance. One pass over all reviews then adds up the relevance to every reviewer. Ratings are
-predicted for the reviewers of highest relevance first. The chance of a like can only lower a score; so the
-search ends once the relevance to every remaining reviewer is below the k-th best score.
+The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review by a
+reviewer adds a number to the given movie's relevance to the reviewer. The number depends mostly on which
+movie was reviewed. To save time, the search computes in advance, for each movie that may have been reviewed,
+the number that a review of that movie adds to the given movie's relevance. One pass over all reviews then
+adds up the given movie's relevance to every reviewer. Ratings are predicted for the reviewers of highest
+relevance first. The chance of a like can only lower a score; so the search ends once the relevance to
+every remaining reviewer is below the k-th best score.
 """
 
 from __future__ import annotations

@@ -96,9 +96,10 @@ def main_categories(categories: Sequence[str | None]) -> list[str]:
     In the path "Movies & TV | Drama", the category "Movies & TV" is at level 1, and "Drama" is at level 2.
     The function chooses one level of the category paths for all movies. The chosen level is the first level
     at which at least half of the movies have a category, and no category holds more than two thirds of the
-    movies. If at every level a category is too large or too few movies have one, the function chooses the
-    first level with more than one category. A movie whose category path ends before the chosen level gets the
-    last part of the path. All categories but the `_NUM_CATEGORIES` most common are replaced by "other".
+    movies. It may be that, at every level, fewer than half of the movies have a category, or one category
+    holds more than two thirds of the movies. In this case, the function chooses the first level with more
+    than one category. A movie whose category path ends before the chosen level gets the last part of the
+    path. All categories but the `_NUM_CATEGORIES` most common are replaced by "other".
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

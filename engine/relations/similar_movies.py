@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 NUM_CANDIDATES = 400
 """The number of movies that are taken from the vector index to find the similar movies of one movie."""
 SHARED_WEIGHT = 0.95
-"""The weight of the cosine of two movies' sets of reviewers in the similarity of the two movies. The cosine
-of the two movies' vectors has the weight `1 - SHARED_WEIGHT`. The similarity of two movies is computed in
-this way only if the table of similar movies does not hold the pair of movies."""
+"""If the table of similar movies does not hold a pair of movies, the similarity of the two movies is computed
+as a weighted mean of two cosines. The cosine of the two movies' sets of reviewers has the weight
+`SHARED_WEIGHT`; the cosine of the two movies' vectors has the weight `1 - SHARED_WEIGHT`."""
 
 
 class Alike(NamedTuple):

@@ -90,7 +90,7 @@ class BatchSource(CandidateSource):
         return _kth_highest(scores, k)
 
     def _near_enough(self, reviewers: Reviewers, reached: Doubles, highest: Doubles) -> Rows:
-        """Finds the movies that similarity to the reviewer's history can lift into the list of k movies.
+        """Finds movies that may be among a reviewer's k best, because the reviewer reviewed similar movies.
 
         The score of a movie that the vector index did not return is at most the number in `highest` plus the
         movie's similarity to the history. To be among the k best movies, the movie must have a score of at

@@ -1,9 +1,9 @@
 """Finds candidates among the movies that meet a `--where` condition, with a vector index that can filter.
 
 During the search, the vector index checks those parts of the condition that it understands. After the search,
-DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, the vector
-index is not searched. The engine then scores every movie that meets the condition, which is faster than a
-search, and exact.
+DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, the engine
+does not search the vector index, but scores every movie that meets the condition. To score few movies is
+faster than a search, and exact.
 """
 
 from __future__ import annotations

@@ -229,6 +229,7 @@ def _ranking(
 def _errors(medians: NDArray[np.floating], means: NDArray[np.floating], rated: Reviews) -> dict[str, float]:
     """Returns the mean absolute error of the predicted medians (`mae`), and the RMSE of the predicted means.
 
-    The predicted medians and means are ratings, float [num_reviews].
+    The array `medians` holds the predicted median rating of each review in `rated`, and the array `means`
+    holds the predicted mean rating, both in stars, float [num_reviews].
     """
     return {"mae": metrics.mae(medians, rated.ratings), "rmse": metrics.rmse(means, rated.ratings)}

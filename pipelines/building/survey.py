@@ -132,8 +132,9 @@ def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
     If a sample has `whole` distinct values, a file with `times` as many rows is estimated to have `whole *
-    times ** power` distinct values. The exponent `power` is `log2(whole / first)`, limited to 0 to 1, where
-    `first` is the number of distinct values in the first half of the sample.
+    times ** power` distinct values. The exponent `power` of this formula is `log2(whole / first)`, limited to
+    0 to 1. The number of distinct values is `first` in the first half of the sample, and `whole` in the whole
+    sample.
 
     Args:
         first: the number of distinct values in the first half of the sample.
@@ -193,10 +194,10 @@ def _sample_parquet(source: Source, path: Path) -> _Sample:
 def _count(
     sources: Sequence[Source], samples: Sequence[_Sample], config: IngestConfig, longer: float
 ) -> dict[str, float]:
-    """Counts rows, bytes, reviewers and movies of sample files; scales the counts to the whole files.
+    """Estimates the numbers of rows, bytes, reviewers and movies of files from samples of the files.
 
-    The returned counts are estimates for files that are `longer` times as long as the whole files. If
-    `longer` is 2, the counts are estimated for files that are twice as long as the whole files.
+    The array `samples` holds a sample of each file in `sources`. The returned numbers are estimates for all
+    files of the input, which together are `longer` times as long as the files in `sources`.
     """
     with work_database(config) as database:
         add_functions(database)

@@ -70,9 +70,8 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    The returned matrix is multiplied by a reviewer's vector to which a 1 was appended. The product of this
-    reviewer's vector and the matrix is a vector, whose length is the standard error of a cold movie's
-    relevance to the reviewer.
+    The returned matrix is multiplied by a reviewer's vector to which a 1 was appended. The length of the
+    product, which is a vector, is the standard error of a cold movie's relevance to the reviewer.
 
     The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
     movies were cold. The relevance error of a reviewed movie is the relevance by the movie's trained vector
@@ -98,11 +97,11 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
 
     The returned number is added to a cold movie's log scale, the logarithm of the number by which the rating
     head multiplies logits. A lower log scale spreads the predicted chances over more rating levels. The
-    function predicts known ratings of reviewed
-    movies as if the movies were cold. Before a rating is predicted, the review with this rating is removed
-    from the reviewer's history. The function returns the number with which the known ratings have the highest
-    likelihood. The result is 0 if the model predicts no ratings, or if fewer than `_FEWEST_REVIEWS` reviews
-    can be used.
+    function predicts known ratings of reviewed movies as if the movies were cold. Before a rating is
+    predicted, the review with this rating is removed from the reviewer's history. The function adds each
+    number in `_SHIFTS` to the log scales of these predictions, and returns the number that gives the known
+    ratings the highest likelihood. The result is 0 if the model predicts no ratings, or if fewer than
+    `_FEWEST_REVIEWS` reviews can be used.
 
     Args:
         model: the trained model.

@@ -59,9 +59,10 @@ class Joined(NamedTuple):
 
     model: Model
     start: ColdStart
-    """The learned parameters for adding further cold movies. The parameters predict a bias for each further
-    cold movie. The predicted bias of a further cold movie is already lowered by the number
-    `model.doubts.included`, because the relevance of a cold movie is uncertain (see `ColdDoubts`)."""
+    """The learned parameters for adding further cold movies. When a cold movie is added to `model` later, the
+    learned parameters predict the movie's bias from metadata. The biases that `start` predicts are already
+    lowered by the number `model.doubts.included`, because the relevance of a cold movie is uncertain (see
+    `ColdDoubts`)."""
 
 
 def take_in_cold_movies(
@@ -219,9 +220,10 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
     """Returns a copy of a model that lowers the relevance of cold movies by `weight` standard errors.
 
     The standard error of a cold movie's relevance differs from reviewer to reviewer. The caller must subtract
-    the number that `_doubted` returns from the biases of the cold movies, which lowers the relevance of cold
-    movies for every reviewer. The copy of the model lowers the relevance of cold movies only by the rest:
-    `weight` standard errors minus the returned number.
+    the number that `_doubted` returns from the bias of each cold movie, which lowers the cold movie's
+    relevance to every reviewer. In addition, the returned model subtracts another number whenever it computes
+    a cold movie's relevance to a reviewer: `weight` standard errors minus the number that the caller
+    subtracted from the bias.
 
     Args:
         model: the model with the new movies.
@@ -248,10 +250,10 @@ def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: ND
     A movie's bias is the part of the movie's relevance that is the same for every reviewer. For each known
     movie (a movie with training reviews), `mapped` holds the bias that is predicted from metadata. On the
     known movies, the trained bias minus the predicted bias is fitted as a linear function of `log(1 + number
-    of reviews)`. The argument `num_reviews` holds the number of reviews of each cold movie. Returns, for each
-    cold movie, the value of the fitted linear function: an estimate of the trained bias minus the predicted
-    bias, float64 [num_new]. If too few movies are known, or all known movies have equally many reviews, the
-    function returns zeros.
+    of reviews)`. The argument `num_reviews` holds the number of reviews of each cold movie. For each cold
+    movie, the function returns the value of this linear function at the movie's number of reviews, float64
+    [num_new]. The returned value estimates by how much the predicted bias of the cold movie must be changed.
+    If too few movies are known, or all known movies have equally many reviews, the function returns zeros.
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped

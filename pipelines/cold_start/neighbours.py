@@ -143,11 +143,12 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
     The weight of a known movie m as a neighbour of a cold movie c is estimated as a sum of two terms. The
-    first term is a weighted mean of the weights in `table` that the known movie m has as a neighbour of the
-    known movies most similar to the cold movie c. In the weighted mean, a known movie counts more if its
-    metadata is more similar to the metadata of the cold movie c. The second term is `slope` times the
-    metadata similarity of the cold movie c and the known movie m, or 0 if m is not among the known movies
-    most similar to c.
+    first term is computed from the known movies whose metadata is most similar to the metadata of c. For each
+    of these known movies, the function looks up in `table` the weight of m as a neighbour of the known movie.
+    The first term is a weighted mean of the weights that were found in `table`. In the weighted mean, a known
+    movie counts more if its metadata is more similar to the metadata of the cold movie c. The second term is
+    `slope` times the metadata similarity of the cold movie c and the known movie m, or 0 if m is not among
+    the known movies most similar to c.
 
     The weight of a cold movie c as a neighbour of a known movie m is estimated in the same way, with the
     weights in `table` that other known movies have as neighbours of m. Each cold movie gets at most

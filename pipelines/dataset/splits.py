@@ -60,8 +60,9 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     If the last reviews of each reviewer are held out, no held-out review is older than a training review of
     the same reviewer. In a random sample, many held-out reviews are older than the reviewer's newest training
     review. The function counts the held-out reviews that are older than the newest training review of the
-    same reviewer. The function returns True if the count of held-out reviews that are older than a training
-    review is more than half of the count that a random sample would have on average.
+    same reviewer. The function also computes how large this count would be on average if the held-out reviews
+    were a random sample. The function returns True if the actual count is more than half of the average count
+    for a random sample.
 
     In a random sample, the average number of held-out reviews that are older than the reviewer's newest
     training review is a sum of probabilities, one for each held-out review. For a reviewer with n training

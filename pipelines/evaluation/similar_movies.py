@@ -82,9 +82,9 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
     movies. A link counts only if both movies have training reviews, and if the engine did not learn from the
     link to find similar movies. The value of the key "held_out" holds the recalls of the lists for the last
     movie in each reviewer's training reviews; the right answers are the movies of the reviewer's test
-    reviews. A key without right answers is left out. The recall of a list is `right answers in the list /
-    min(K, all right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists
-    are measured.
+    reviews. The key "links" is missing if no link counts; the key "held_out" is missing if no reviewer has
+    both training reviews and test reviews. The recall of a list is `right answers in the list / min(K, all
+    right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -109,14 +109,13 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
 
 
 class Looks(NamedTuple):
-    """Holds how often lists of similar movies hold sequels, and movies without a common category."""
+    """Holds how often movies' lists of similar movies contain unrelated movies, and sequels of the movies."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, the share in
-    lists and the share in the catalogue. The share in lists is the mean share of movies in a measured movie's
-    list of similar movies that have no category in common with the measured movie. The share in the
-    catalogue, for comparison, is the mean share of all reviewed movies that have no category in common with a
-    measured movie."""
+    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, and two mean
+    shares of movies that have no category in common with a measured movie. The first share is taken of the
+    movies in the measured movie's list of similar movies. The second share, for comparison, is taken of all
+    reviewed movies in the catalogue."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
     is among the first FIRST movies of the other film's list."""

@@ -50,9 +50,10 @@ _TUNING_REVIEWERS = 200
 """The largest number of reviewers whose top lists are used to tune the vector index. If the data has enough
 reviewers, the recall of the search is later measured with reviewers who took no part in the tuning."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""The small vector index `Search.strongest` holds only movies that score high for many reviewers. To choose
-how many movies the small vector index holds, the number of all movies is divided by each number in
-`_STRONGEST_PARTS`. The smallest number of movies with which the search has a high enough recall is chosen."""
+"""The small vector index `Search.strongest` holds only movies that score high for many reviewers. Each number
+in `_STRONGEST_PARTS` gives a possible size of the small vector index: the number of all movies, divided by
+the number in `_STRONGEST_PARTS`. The build chooses the smallest of these sizes for which a search of the
+small vector index has a high enough recall."""
 
 
 class Search(NamedTuple):

@@ -181,11 +181,11 @@ def _similar_table(similar: Mapping[str, Any], table: TableFormatter) -> str:
 
 
 def _look_lines(looks: Mapping[str, Any], table: TableFormatter) -> list[str]:
-    """Returns lines that describe how well the lists of similar movies look.
+    """Returns lines that tell how often lists of similar movies hold unrelated movies, and sequels.
 
-    A table shows the share of movies in the lists that have no category in common with the movie for which
-    the list was made. Another line says how many pairs of a film and its sequel stand in the first five
-    places of each other's lists.
+    A movie counts as unrelated if it has no category in common with the movie for which the list was made. A
+    table shows the share of unrelated movies in the lists. Another line says how many pairs of a film and its
+    sequel stand in the first five places of each other's lists.
     """
     lines = []
     if shares := looks.get("without_common_category"):
