@@ -12,7 +12,7 @@ from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.inputs.remote import RemoteFile, empty, fetch_outline, fetched
 from pipelines.inputs.spool import Input, Partition, readable_files
-from pipelines.reading.headers import NUM_SAMPLED, Line, inspect_table, shown
+from pipelines.reading.dialects import NUM_SAMPLED, Line, inspect_table, shown
 from pipelines.reading.records import BLANKS
 from pipelines.text.documents import DocumentReader, framing_of
 from pipelines.text.kinds import PARQUET_MAGIC, first_bytes, form_of

@@ -1,4 +1,4 @@
-"""Recognises the delimiter and the header of a table by the table's first lines."""
+"""Recognises the dialect of a table by its first lines: the delimiter, and whether there is a header."""
 
 from __future__ import annotations
 
