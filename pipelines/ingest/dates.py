@@ -94,7 +94,7 @@ def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None)
 
 
 def _rows_read(days: Mapping[str, date], texts: Mapping[str, int], latest: date) -> tuple[int, int]:
-    """Returns two counts: rows whose date is a day that a review may have, and rows with a readable date."""
+    """Returns two counts: rows with a date from 2 January 1970 to `latest`, and rows with a readable date."""
     possible = sum(texts[text] for text, day in days.items() if FIRST_DAY <= day <= latest)
     return possible, sum(texts[text] for text in days)
 

@@ -74,8 +74,9 @@ def ingest(
 
     Cold movies are movies that metadata describes, and that have too few reviews for training. If `cold`
     enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The table
-    `cold_reviews` holds those reviews of cold movies whose reviewers are kept. No other table holds cold
-    movies or reviews of cold movies, and the returned counts leave both out.
+    `cold_reviews` holds those reviews of cold movies whose reviewers are kept. The tables `reviews`,
+    `reviewers` and `movies` hold nothing about cold movies. In the returned counts, reviews of cold movies
+    are dropped rows.
 
     Args:
         database: an empty database that `work_database` opened.

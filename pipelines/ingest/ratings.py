@@ -65,11 +65,11 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
     """Tells whether ratings look like counts, such as plays: most are small, and a few are very large.
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
-    each rating. Ratings look like counts if no rating is negative, the mean rating is at least 1.25 times the
-    median rating, and two more conditions are true. First, more than 2% of the rows, with at least seven
-    different ratings, must have a rating above four times the median rating. Second, among the ratings above
-    four times the median rating, the highest rating must be at least 1.5 times the lowest rating. Ratings of
-    0 are ignored, because a rating of 0 may stand for a movie that was not rated.
+    each rating. Ratings look like counts if four conditions are true. First, no rating is negative. Second,
+    the mean rating is at least 1.25 times the median rating. Third, more than 2% of the rows, with at least
+    seven different ratings, have a rating above four times the median rating. Fourth, among the ratings above
+    four times the median rating, the highest rating is at least 1.5 times the lowest rating. Ratings of 0 are
+    ignored, because a rating of 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -127,12 +127,13 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
     """Marks the ratings that are outside the scale of the other ratings: bool [num_ratings].
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
-    each rating. A rating is outside the scale if a wide gap separates the rating from the other ratings, and
-    the rating is either rare, or a code (such as 99) for a missing rating. A gap below high ratings is wide
-    if the gap is wider than the whole range of the ratings below the gap. A gap above low ratings is wide if
-    the gap is wider than the whole range of the ratings above the gap. A rare low rating may be honest, so a
-    low rating counts as outside the scale only if the rating is negative. The rating -1 counts as a code for
-    a missing rating if all other ratings are at least 0.1.
+    each rating. A rating is outside the scale if a gap separates the rating from the other ratings, and the
+    rating is either rare, or a code (such as 99) for a missing rating. A gap is the distance between two
+    successive ratings. A gap separates high ratings from lower ratings if the gap is wider than the range of
+    the lower ratings (highest minus lowest). A gap separates low ratings from higher ratings if the gap is
+    wider than the range of the higher ratings. A rare low rating may be honest, so a low rating counts as
+    outside the scale only if the rating is negative. The rating -1 counts as a code for a missing rating if
+    all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -158,11 +159,11 @@ def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) ->
     """Counts the distinct ratings that are above a wide gap, if rows with such high ratings are rare.
 
     The argument `values` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
-    each rating. A gap between two successive ratings is wide if the gap is wider than the range of all
-    ratings below the gap. Rows with ratings above a wide gap are rare if at most the share `most_odd` of all
-    rows is above the gap. If exactly one row has a rating above a wide gap, the row is also rare if there are
-    more than _FEW_RATINGS rows in all. A wide gap counts only if at least _FEWEST_LEVELS distinct ratings are
-    below the wide gap.
+    each rating. A gap is the distance between two successive ratings. A gap is wide if the gap is wider than
+    the range of all ratings below the gap. Rows with a rating above a wide gap are rare if such rows are at
+    most the share `most_odd` of all rows. A single row with a rating above a wide gap is also rare if there
+    are more than _FEW_RATINGS rows in all. A wide gap counts only if at least _FEWEST_LEVELS distinct ratings
+    are below the wide gap.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

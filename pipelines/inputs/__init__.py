@@ -1,1 +1,1 @@
-"""Turns what users name into files to read: files, folders, patterns, addresses, tables in memory."""
+"""Finds or makes the files to read for each input: a file, folder, pattern, address or table in memory."""

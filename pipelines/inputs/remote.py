@@ -72,9 +72,9 @@ def _public(part: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """Holds the address and the size of a remote file, and a text that changes when the remote file changes.
+    """Holds the address, size and mark of a remote file; the mark changes when the remote file changes.
 
-    The size and the text are those of the time when the remote files were listed.
+    The storage gave the size and the mark at the time when the remote files were listed.
     """
 
     url: str

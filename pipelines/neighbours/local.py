@@ -24,7 +24,8 @@ number, because all pairs are counted in memory."""
 _MOST_INPUTS = 200
 """The largest number of other movies from which the local model predicts reviews of a movie."""
 _NUM_COMPONENTS = 256
-"""The number of components of the matrix of reviews that the low-pass filter keeps."""
+"""The largest number of components from which `_filter` makes the low-pass filter, a matrix with a weight for
+each pair of movies. The components are the strongest right singular vectors of the matrix of reviews."""
 _FILTER_WEIGHT = 0.3
 """The factor of the low-pass filter in the sum `local_model + 0.3 * low_pass_filter` of two matrices, from
 which `local_neighbours` takes the weight of each pair of movies. The low-pass filter is a matrix that is made
@@ -60,10 +61,11 @@ def local_neighbours(
     share no reviewer. The low-pass filter keeps only the strongest components of the matrix of reviews (Shen
     et al. 2021, "How powerful is graph convolution for recommendation?"). To compute the low-pass filter,
     each row and each column of the matrix of reviews is first divided by the square root of the row's or the
-    column's sum. The strongest components of the divided matrix of reviews (right singular vectors) become
-    the columns of a matrix V, which has a row for each movie. The low-pass filter has, for the movies i and
-    j, the weight `(V V')[i, j] * root(j) / root(i)`, where V' is the transpose of V, and `root` is the square
-    root of the sum of the weights of a movie's reviews.
+    column's sum. After these divisions, the strongest components (right singular vectors) of the matrix of
+    reviews are computed. The strongest components become the columns of a matrix V, which has a row for each
+    movie. The low-pass filter has, for the movies i and j, the weight `(V V')[i, j] * root(j) / root(i)`,
+    where V' is the transpose of V, and `root` is the square root of the sum of the weights of a movie's
+    reviews.
 
     Args:
         reviews: the training reviews.

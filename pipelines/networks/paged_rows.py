@@ -32,8 +32,8 @@ _COPIES = 3
 file and the network."""
 _ROWS_AT_ONCE = 2**14
 """The number of reviewers whose training rows (embedding and running means) are copied between file and
-memory in one step. For each training row that is copied in the step, one or two pages of the file, of 4 KiB
-each, are in memory."""
+memory in one step. Each training row that is being copied keeps one or two pages of the file in memory; a
+page has 4 KiB."""
 
 
 class Block(NamedTuple):
@@ -56,8 +56,9 @@ def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
     """Returns how many bytes a training writes to files to keep reviewers' embeddings out of memory.
 
     One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients. A
-    second file holds the embeddings of the best round. If the embeddings and running means of all reviewers
-    fit into the setting `relevance.memory_limit`, no file is written, and the function returns 0.
+    second file holds the embeddings of the best round. No file is written if the embeddings of all reviewers,
+    with the running means of the gradients, take no more bytes than the setting `relevance.memory_limit`
+    allows. The function then returns 0.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)

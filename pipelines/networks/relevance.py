@@ -170,8 +170,9 @@ class RelevanceNetwork:
     def keep(self, head: RelevanceHead) -> RelevanceHead:
         """Returns a head equal to `head` whose arrays do not change when training goes on.
 
-        If the reviewers' embeddings are in a file, the embeddings are copied to a second file. Otherwise,
-        `head` itself is returned, because the arrays of `head` are copies already.
+        If the reviewers' embeddings are in a file, the embeddings are copied to a second file. If the
+        reviewers' embeddings are in memory, `head` itself is returned, because the arrays of `head` are
+        copies already.
         """
         if self._pages is None:
             return head

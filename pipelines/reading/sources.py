@@ -87,9 +87,10 @@ def inspect_inputs(
 ) -> tuple[list[Source], list[Source]]:
     """Recognises the format of each input, and copies inputs that can be read only once to `folder`.
 
-    Of a remote file, at least the first `head` bytes are copied to `folder`. If the number `head` is 0, the
-    copied bytes of a remote file are deleted from the disk after the file's format is recognised. The copied
-    bytes of a remote Parquet file are kept.
+    The beginning of each remote file, at least `head` bytes, and the end of each remote file are copied to a
+    file in `folder`. If `head` is 0, the copied bytes are deleted after the format of the remote file is
+    recognised. Even if `head` is 0, the copied bytes of a remote Parquet file stay in `folder`, because the
+    columns of the Parquet file are read from the copied bytes later.
 
     Raises:
         SourceError: an input cannot be read, or the format of an input is unknown.

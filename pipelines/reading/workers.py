@@ -60,8 +60,9 @@ def may_stage_apart(
 ) -> tuple[list[FileToStage], list[FileToStage]]:
     """Divides files into the files that workers read, and the files that this process reads.
 
-    This process reads the files that workers cannot reach, such as the copy of a pipe. If workers can reach
-    fewer than two files, this process reads all files.
+    Workers on other machines cannot reach feedback journals, and files that this process wrote to its own
+    disk, such as the copied content of a pipe. This process reads the files that workers cannot reach. If
+    workers can reach fewer than two files, this process reads all files.
     """
     if isinstance(runner, ThisProcess):
         return [], list(files)

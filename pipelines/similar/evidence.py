@@ -37,15 +37,15 @@ class Pairs(NamedTuple):
     """Holds how much more often movies are reviewed together than the movies' popularity explains."""
 
     sittings: csr_array
-    """Sparse float32 [num_rows, num_movies], with a row for each compared movie, computed by `_beyond`: how
-    much more often two movies are reviewed near each other than the movies' popularity explains. Two reviews
-    in a reviewer's history are near each other if they are at most 20 (SITTING) reviews apart. If the model
-    ignores the order of reviews, all reviews of a reviewer are near each other. Only positive values are
-    stored."""
+    """Sparse float32 [num_compared, num_movies], with a row for each compared movie and a column for each
+    movie: how much more often two movies are reviewed near each other than the movies' popularity explains.
+    The function `_beyond` computes the values. Two reviews in a reviewer's history are near each other if
+    they are at most 20 (SITTING) reviews apart. If the model ignores the order of reviews, any two reviews of
+    a reviewer count as near each other, at any distance. Only positive values are stored."""
     likes: csr_array
-    """Sparse float32 [num_rows, num_movies], with a row for each compared movie, computed by `_beyond`. A
-    value is high if more reviewers like both the movie of the row and the movie of the column than the
-    movies' popularity explains. Only positive values are stored."""
+    """Sparse float32 [num_compared, num_movies], with a row for each compared movie and a column for each
+    movie: how much more often reviewers like both movies than the movies' popularity explains. The function
+    `_beyond` computes the values. Only positive values are stored."""
 
 
 @dataclass(frozen=True)

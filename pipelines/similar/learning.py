@@ -102,8 +102,10 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 
     Weights get a penalty if their lists of similar movies have a low NDCG@10 when held-out reviews hold the
     right answers. An NDCG@10 is low if it is below the NDCG@10 of lists that are made from shared reviewers
-    alone, plus one standard error (see `_least_found`). The field `Weights.series` is chosen after the other
-    weights, because movies of the same series are right answers to most questions from metadata.
+    alone, plus one standard error (see `_least_found`). Most questions that are made from metadata ask about
+    a movie of a film series, and the right answers are the other movies of the series. Therefore
+    `Weights.series`, a number that is added to the similarity of two movies of one series, is chosen after
+    the other weights.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
@@ -256,13 +258,12 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
 def _compared(
     evidence: Evidence, movie_rows: Rows
 ) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
-    """Yields a pair of lists for each movie in `movie_rows`: the similarities of the movie and all movies.
+    """Yields, for each movie in `movie_rows`, a list of similarities from reviews and a list of cosines.
 
-    The first list of a pair holds two kinds of similarity from reviews, `Pairs.sittings` and `Pairs.likes`.
-    In the first list, each kind of similarity is a tuple: the rows of the similar movies, the similarities,
-    and the mean of the ten highest similarities. The second list of a pair holds three kinds of similarity:
-    the cosines of two movies' vectors, categories and words. In the second list, each kind of similarity is
-    an array, float32 [num_movies].
+    Each movie in `movie_rows` is compared with all movies. The first list holds a tuple for `Pairs.sittings`
+    and a tuple for `Pairs.likes`. Each tuple holds the rows of the similar movies, the similarities of these
+    movies, and the mean of the ten highest similarities. The second list holds three arrays, each float32
+    [num_movies]: the cosines of two movies' vectors, categories and words.
     """
     traits = evidence.traits
     matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
@@ -294,11 +295,11 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
     """Returns the limit of the mean NDCG@10 below which `choose_weights` gives weights a penalty.
 
     The questions `co_reviews` ask which movies are most like a movie; held-out reviews hold the right
-    answers. The returned number is the mean NDCG@10 of lists from `Model.neighbours`, plus a standard error.
-    The table `Model.neighbours` compares movies by shared reviewers alone. The standard error is that of the
-    mean advantage of lists from `Model.neighbours` over lists with equal weights of all kinds of similarity.
-    For each question, the advantage is the NDCG@10 of the list from `Model.neighbours` minus the NDCG@10 of
-    the list with equal weights.
+    answers. Each question is answered by two lists. The first list comes from `Model.neighbours`, a table
+    that compares movies by shared reviewers alone. The second list gives all kinds of similarity equal
+    weights. The returned limit is the mean NDCG@10 of the lists from `Model.neighbours`, plus the standard
+    error of a mean difference. For each question, the difference is the NDCG@10 of the list from
+    `Model.neighbours` minus the NDCG@10 of the list with equal weights.
     """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):
@@ -315,8 +316,8 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
 class _Answered(NamedTuple):
     """Marks the right answers to questions "which movies are most like this movie?" in lists of movies.
 
-    There is one list for each movie about which a question is asked. Only questions from one source are
-    marked: either from reviews or from metadata.
+    There is one list for each movie about which a question is asked. The questions come from one source: all
+    questions are made from reviews, or all questions are made from metadata.
     """
 
     asked: Rows
@@ -329,7 +330,7 @@ class _Answered(NamedTuple):
 
 
 def _answered(listed: Rows, movie_rows: Rows, kind: _Questions) -> _Answered:
-    """Marks the movies in lists of similar movies that are right answers to the questions `kind`.
+    """Finds out which movies in lists of similar movies are right answers to the questions in `kind`.
 
     Each question in `kind` asks which movies are most like a movie. The argument `listed`, int64 [num_movies,
     num_listed], holds a list of similar movies for each movie in `movie_rows`.
@@ -363,9 +364,10 @@ def are_learned(links: Rows) -> NDArray[np.bool_]:
     """Tells for each link in metadata whether an evaluation learns from the link or measures with the link.
 
     The argument `links`, int64 [num_links, 2], holds pairs of movie rows: the metadata of the first movie
-    links to the second movie, such as by "also bought". An evaluation passes the links with the result true
-    to `choose_weights`, which learns weights of the kinds of similarity. With the links whose result is
-    false, an evaluation measures lists of similar movies. A link from one movie to another and the link back
-    get the same result, so that the evaluation never measures with the reverse of a learned link.
+    links to the second movie, such as by "also bought". The function returns True for a link to learn from,
+    and False for a link to measure with: bool [num_links]. From the links to learn from, `choose_weights`
+    learns the weights of the kinds of similarity. With the links to measure with, an evaluation measures
+    lists of similar movies. A link from one movie to another and the link back get the same result, so that
+    an evaluation never measures with the reverse of a learned link.
     """
     return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

@@ -39,9 +39,10 @@ class Weights:
     """
 
     sittings: float = 0.2
-    """The weight of a similarity that comes from the positions of reviews in reviewers' histories. The
-    similarity is high if reviews of two movies are near each other more often than the movies' popularity
-    explains."""
+    """The weight of a similarity that comes from the positions of reviews in reviewers' histories. Two
+    reviews in a reviewer's history are near each other if they are at most 20 reviews apart. The similarity
+    of two movies is high if reviewers review the movies near each other more often than the movies'
+    popularity explains."""
     likes: float = 0.2
     """The weight of a similarity that is high if more reviewers like both movies than popularity explains."""
     vectors: float = 0.2

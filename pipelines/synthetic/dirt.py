@@ -101,7 +101,8 @@ class LinePlan(NamedTuple):
 def share(count: int, part: int, num_parts: int) -> int:
     """Returns the size of one part if `count` items are divided into `num_parts` parts of nearly equal size.
 
-    The argument `part` is the number of the part, from 0 to `num_parts - 1`.
+    The argument `part` says which part is measured: the first part has the number 0, and the last part has
+    the number `num_parts - 1`.
     """
     return count * (part + 1) // num_parts - count * part // num_parts
 

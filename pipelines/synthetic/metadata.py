@@ -24,9 +24,10 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""On average, one metadata line in this many holds a JSON object in the field `details`; the other lines hold
-an HTML page in `details`. Lines whose field `details` has an error do not count. If `metadata_chunks` is
-called with `brief`, every metadata line whose `details` have no error holds a JSON object in `details`."""
+"""Of the metadata lines without an error in the field `details`, one line in this many (on average) holds a
+JSON object in `details`. All other lines without an error in `details` hold an HTML page. If
+`metadata_chunks` is called with `brief`, every metadata line without an error in `details` holds a JSON
+object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"

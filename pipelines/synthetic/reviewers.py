@@ -164,12 +164,12 @@ def _come_to_movies(
 def _matched_by_taste(
     row_tastes: IntArray, movie_tastes: IntArray, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Pairs reviews with movies of the reviewers' favourite genres; returns both positions of each pair.
+    """Pairs reviews with movies of the reviewers' favourite genres; returns two arrays of positions.
 
     A review is paired with at most one movie, and a movie with at most one review. The array `row_tastes`
     holds, for each review, the favourite genre of the reviewer; `movie_tastes` holds the genre of each movie.
-    The first returned array holds each pair's position in `row_tastes`, and the second holds each pair's
-    position in `movie_tastes`.
+    For each pair of a review and a movie, the first returned array holds the position of the review in
+    `row_tastes`. The second returned array holds the position of the movie in `movie_tastes`.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -183,8 +183,10 @@ def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArr
     """Sorts the positions of an array of genres by genre, in random order within each genre.
 
     The first returned array holds all positions in `tastes`, sorted by genre. The second returned array holds
-    an integer key for each position in the first array. The key is the genre times 10**12, plus the number of
-    positions of the same genre that stand earlier in the first array.
+    a key, an integer, for each position in the first returned array. Within a genre, the positions are
+    numbered 0, 1, 2 and so on, in the order of the first returned array. The key of a position is the genre
+    times 10**12, plus the number of the position within the genre. The function `_matched_by_taste` pairs a
+    review and a movie with equal keys.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]

@@ -47,8 +47,9 @@ _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
 """Matches the beginnings of objects that begin directly inside each other, such as `{"a": {"b": [{"c": `."""
 _LONGEST_START = 200
 """The assumed largest length, in characters, of the patterns for which JSON text is searched, such as the
-start of an object. The end of the text that was read so far may cut a pattern in two. Therefore, this many
-characters at the end of the text are searched again after the next piece of the file is read."""
+start of an object. A file is read in pieces, so the text read so far may end in the middle of such a pattern.
+Therefore, this many characters at the end of the text are searched again after the next piece of the file is
+read."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
@@ -306,11 +307,11 @@ class _Text:
             return None, is_far and not error.msg.startswith("Unterminated string")
 
     def _length_of_nest(self) -> int:
-        """Returns the number of characters from the current position to the start of the innermost object.
+        """Returns the number of characters from the current position to the most deeply nested object.
 
-        The innermost object is the last of several nested objects, each of which is the first value of the
-        object around it, as in {"a": {"a": {"a": 1}}}. If no object starts at the current position, the
-        result is 0.
+        The text at the current position may start with several objects that begin directly inside each other.
+        Each object is the first value of the object around it, as in {"a": {"a": {"a": 1}}}. If no object
+        starts at the current position, the result is 0.
         """
         while True:
             found = _NESTED.match(self.text, self.place)

@@ -42,8 +42,9 @@ _LEAST_RATING_PATIENCE = 4
 """The least number of rounds without a better validation metric after which the training of the rating head
 stops."""
 _PATIENT_REVIEWS = 1_500_000
-"""The training of the rating head stops after about this number of training reviews without a better
-validation metric; a round on many reviews counts for several rounds on few reviews."""
+"""This number, divided by the number of training reviews, is the patience of the rating head. The patience is
+the number of rounds without a better validation metric after which training stops. The patience is rounded,
+and is at least _LEAST_RATING_PATIENCE and at most _RATING_PATIENCE rounds."""
 _LONGEST_REVIEWER = 4096
 """The largest number of reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0

@@ -69,16 +69,17 @@ def begin_model(
 
     Args:
         reviews: the training reviews.
-        blend: the object whose fields say which ratings are likes, and how much other reviews weigh.
+        blend: the score weights of the model. In the neighbour tables, a review with at least
+            `blend.like_rating` stars weighs 1; a review with a lower rating weighs `blend.other_weight`.
         config: the settings of the build.
         kinds: the kinds of neighbour table to build besides the kind CO_REVIEWS.
         features: metadata vectors of the movies, from `content_features`; None without metadata.
         checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
             resume.
         rounds: the number of rounds to train each head, by name; needed without `held_out`.
-        start: the relevance head of an earlier training on a part of the reviews, from whose vectors the
-            training of the relevance head starts; the training then takes only the share CONTINUED_SHARE of
-            the rounds in `rounds`. If `start` is None, the training starts from random vectors.
+        start: the relevance head of an earlier training on a part of the reviews. The training of the
+            relevance head starts from the vectors of `start`, and takes only the share CONTINUED_SHARE of the
+            rounds in `rounds`. If `start` is None, the training starts from random vectors.
         held_out: the reviews on which each head is validated after each round; None to train without
             validation.
         runner: the runner in whose workers the heads are trained.

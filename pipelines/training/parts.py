@@ -99,7 +99,8 @@ def figures_of_grid(
     A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`, in which
     `near` is the movie's similarity to the reviewer's history. The array `near` is float32 [num_reviewers,
     num_candidates]. The array `relevance`, float32 [num_reviewers, num_candidates], holds each candidate's
-    relevance, to which further components of the score may be added already.
+    relevance. A caller whose scores have further components, such as a part for successors, adds these
+    components to the relevance before the call.
 
     For each pair of weights, the mean NDCG equals the result of `figure_of` for the scores that the pair of
     weights gives to the candidate movies. The rank of a held-out like is found by counting the candidate

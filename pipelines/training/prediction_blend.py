@@ -21,9 +21,9 @@ _MAX_PAIRS = 50_000
 """The largest number of held-out reviews to which the weights are fitted. If there are several models, each
 model contributes at most an equal share of this number."""
 _PRIOR = 20.0
-"""The squared distance of the fitted weights from the default weights is multiplied by this factor and added
-to the loss. The factor keeps weights that are fitted to few reviews near the default weights, with which
-predictions stay unchanged."""
+"""The loss contains a penalty: this number times the squared distance of the fitted weights from the default
+weights. If held-out reviews are few, the penalty keeps the fitted weights near the default weights. The
+default weights leave predictions unchanged."""
 
 
 class _Parts(NamedTuple):
@@ -33,8 +33,9 @@ class _Parts(NamedTuple):
     biases: Floats
     """float32 [num_reviews], the sum of the reviewer's bias and the movie's bias, in logits."""
     interaction: Floats
-    """float32 [num_reviews], the part of a predicted rating's location (centre) that depends on the pair of
-    reviewer and movie, in logits. The location is the sum of `biases` and `interaction`."""
+    """float32 [num_reviews], the part of a predicted rating's location that depends on the pair of reviewer
+    and movie, in logits. The location of a predicted rating is the centre of the predicted distribution: with
+    the default weights, the sum of `biases` and `interaction`."""
     log_scale: Floats
     """float32 [num_reviews], the logarithm of the scale (spread) of the predicted rating."""
     near: Doubles
@@ -109,8 +110,8 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
     """Computes the components of predicted ratings, such as biases, for a sample of the held-out reviews.
 
-    The sample is random, and holds at most `most` held-out reviews. The fields of `_Parts` are the
-    components.
+    The sample is random, and holds at most `most` held-out reviews. The fields `biases`, `interaction`,
+    `log_scale` and `near` of the returned `_Parts` hold the components of the predicted ratings.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)

@@ -26,12 +26,12 @@ from pipelines.training.parts import (
 logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
-"""The weights that `choose_blend` tries for similarities to a reviewer's history. A weight of 1 gives the
-similarities the same standard deviation as the relevance."""
+"""The weights that `choose_blend` tries for similarities to a reviewer's history. With the weight 1, the
+similarities and the relevance have the same standard deviation over a reviewer's candidate movies."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
 """The weights that `choose_blend` tries for the part of a score that comes from successors (movies that
-reviewers often reviewed soon after another movie). A weight of 1 gives the part of the score from successors
-the same standard deviation as the relevance."""
+reviewers often reviewed soon after another movie). With the weight 1, this part of the score and the
+relevance have the same standard deviation over a reviewer's candidate movies."""
 LENGTH_POWERS = (1.0, 0.0)
 """The powers of a history's length by which `choose_blend` tries to divide sums of similarities: the power 1
 gives the mean over the history, and the power 0 gives the sum."""
@@ -45,9 +45,9 @@ DOUBTS = (0.0, 2.0, 4.0, 8.0)
 reviewer probably does not like. If the chance of a like is under one half, `doubt * log(2 * chance)` is added
 to the logarithm of the chance."""
 MOST_DOUBTFUL = 0.07
-"""The largest desired share of movies in top lists that the reviewer probably does not like: movies whose
-chance of a like is under one half. The function `_honest_likes` prefers values of `Blend.like_weight` and
-`Blend.doubt` that keep the share of such movies at or below this number."""
+"""The largest desired share of doubtful movies in top lists: movies whose chance of a like is under one half.
+The function `_honest_likes` prefers values of `Blend.like_weight` and `Blend.doubt` that keep the share of
+doubtful movies in top lists at or below this number."""
 _MOST_LOST = 0.1
 """The largest share by which `_honest_likes` may lower the mean NDCG below the best mean NDCG. A lower mean
 NDCG is accepted because top lists then hold fewer movies that the reviewer probably does not like."""
@@ -56,12 +56,13 @@ _LISTED = 10
 half."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
 """The weights that `choose_blend` tries for similarities by metadata, which are added to the similarities
-from a neighbour table. A weight of 1 gives the similarities by metadata the same standard deviation as the
-similarities from the neighbour table."""
+from a neighbour table. With the weight 1, the similarities by metadata and the similarities from the
+neighbour table have the same standard deviation."""
 _BEST_TABLES = 2
 """The number of the best neighbour tables that are tried again, in scores that also use metadata or
-successors (movies that reviewers often reviewed soon after another movie). The best neighbour tables are
-found by a comparison of all neighbour tables, in scores without metadata and successors."""
+successors (movies that reviewers often reviewed soon after another movie). To find the best neighbour tables,
+the mean NDCG of each neighbour table is computed first, with scores that use neither metadata nor
+successors."""
 _STANDARD_ERRORS = 2.0
 """Successors (movies that reviewers often reviewed soon after another movie) become part of the score only if
 successors raise the mean NDCG by more than this number of standard errors. A rise of the mean NDCG by fewer
@@ -72,12 +73,12 @@ class _Shares(NamedTuple):
     """Holds the weights of metadata, of successors and of the chance of a like that are tried together."""
 
     content: Sequence[float]
-    """The weights of similarities by metadata to try. A weight of 1 gives the similarities by metadata the
-    same standard deviation as the similarities from the neighbour table."""
+    """The weights to try for the similarities of movies by metadata, which are added to the similarities from
+    a neighbour table. With the weight 1, both kinds of similarity have the same standard deviation."""
     successor: Sequence[float]
     """The weights to try for the part of a score that comes from successors (movies that reviewers often
-    reviewed soon after another movie). A weight of 1 gives the part of the score from successors the same
-    standard deviation as the relevance."""
+    reviewed soon after another movie). With the weight 1, this part of the score and the relevance have the
+    same standard deviation."""
     like: Sequence[float]
     """The weights to try for the logarithm of the chance that the reviewer likes a movie."""
 
@@ -94,9 +95,9 @@ class _Tried(NamedTuple):
     [num_content_shares]. The similarities by metadata are multiplied by the factor, and then added to the
     similarities from the neighbour table."""
     scales: Doubles
-    """For each weight in `shares.content`, a factor for the similarities to a reviewer's history: float64
-    [num_content_shares]. The similarities to a reviewer's history, multiplied by the factor, have the same
-    standard deviation as the relevance."""
+    """float64 [num_content_shares], one factor for each weight of the similarities by metadata in
+    `shares.content`. A movie's similarity to the reviewer's history, computed with this weight, is multiplied
+    by the factor. The products have the same standard deviation as the movies' relevance."""
     next_scale: float
     """A factor for the part of a score that comes from successors (movies that reviewers often reviewed soon
     after another movie). The part of the score from successors, multiplied by the factor, has the same
@@ -202,11 +203,12 @@ def _choose(
     after another movie) and for the chance of a like. For a movie's similarity to the reviewer's history, all
     weights in NEIGHBOUR_SHARES are tried.
 
-    First, each neighbour table in `candidates` is tried in scores that do not use metadata. The _BEST_TABLES
-    best neighbour tables are tried again, in scores that add similarities by metadata with each weight in
-    CONTENT_SHARES. In scores with metadata, successors keep the weight that was best for the same neighbour
-    table in scores without metadata. If the scores with the highest mean NDCG use metadata, all weights for
-    successors in `plain` are tried again with the same neighbour table and the same weight for metadata.
+    First, the mean NDCG of each neighbour table in `candidates` is computed with scores that do not use
+    metadata. For the _BEST_TABLES best neighbour tables, the mean NDCG is computed again, with scores that
+    add similarities by metadata with each weight in CONTENT_SHARES. In scores with metadata, successors keep
+    the weight that was best for the same neighbour table in scores without metadata. If the scores with the
+    highest mean NDCG use metadata, all weights for successors in `plain` are tried again with the same
+    neighbour table and the same weight for metadata.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
@@ -261,14 +263,14 @@ def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend
 
     Each value in HONEST_LIKE_WEIGHTS is tried as `like_weight`, together with each value in DOUBTS as
     `doubt`. The field `Blend.like_weight` is the weight of the chance of a like; `Blend.doubt` lowers the
-    scores of movies that the reviewer probably does not like. A pair of `like_weight` and `doubt` is
-    rejected, and so never chosen, if the mean NDCG of the pair is lower than the best mean NDCG by more than
-    the share _MOST_LOST.
+    scores of doubtful movies. A movie is doubtful if the chance that the reviewer likes the movie is under
+    one half.
 
-    A pair of `like_weight` and `doubt` passes if at most the share MOST_DOUBTFUL of the movies in top lists
-    has a chance of a like under one half, and if the pair is not rejected. Of the pairs of `like_weight` and
-    `doubt` that pass, the pair with the highest mean NDCG is chosen. If no pair of `like_weight` and `doubt`
-    passes, the pair whose top lists hold the fewest movies with a chance of a like under one half is chosen.
+    Each pair of `like_weight` and `doubt` is tested twice. The first test asks whether the mean NDCG of the
+    pair is at least `1 - _MOST_LOST` times the best mean NDCG of all pairs. The second test asks whether at
+    most the share MOST_DOUBTFUL of the movies in top lists is doubtful. Of the pairs that pass both tests,
+    the pair with the highest mean NDCG is chosen. If no pair passes both tests, the second test is ignored:
+    of the pairs that pass the first test, the pair with the fewest doubtful movies in top lists is chosen.
     """
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     tried = []

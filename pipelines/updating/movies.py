@@ -254,8 +254,8 @@ def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
 
     The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The array
     `members`, int64 [num_pairs], holds the rows of the movies that were variants of a film in the old index.
-    At the same position, the array `firsts`, int64 [num_pairs], holds the row of the first movie of the same
-    film.
+    For each movie in `members`, the array `firsts`, int64 [num_pairs], holds at the same position the row of
+    one movie of the same film: the movie that the old index lists first.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

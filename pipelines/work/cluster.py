@@ -106,8 +106,8 @@ class RayWorkers:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
         Ray reserves no processor for the new worker. If the new worker needed a processor, the worker could
-        not start while other calls hold all processors. Calls that wait for a result of the object would then
-        wait forever.
+        not start while calls use all processors. Calls that use all processors and wait for results of the
+        made object would then wait forever.
         """
         import ray
 
@@ -149,9 +149,9 @@ class RayWorkers:
     def _task(self, function: Callable[..., Any]) -> Any:
         """Makes a task of Ray that calls a function.
 
-        A call holds one processor from the call's beginning to the call's end. Between calls no processor is
-        held. If calls held processors longer, calls on a machine with few processors could wait for each
-        other forever.
+        Ray reserves one processor for each call, from the call's beginning to the call's end. Between calls,
+        no processor is reserved. If a processor stayed reserved after the end of a call, calls on a machine
+        with few processors could wait for each other forever.
         """
         import ray
 

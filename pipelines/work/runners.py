@@ -110,8 +110,9 @@ class ThisProcess:
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object by `make(*arguments)`; returns a function for calls of the object's methods.
 
-        For the name and the arguments of a method, the returned function returns a function without
-        arguments, which calls the method in this process.
+        For example, let `call` be the function that `employ` returns. The value of `call("add", 3)` is a
+        function without arguments. This function calls the method `add` of the object with the argument 3, in
+        this process, and returns the result.
         """
         made = make(*arguments)
         return lambda name, *given: partial(getattr(made, name), *given)

@@ -79,9 +79,9 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, f
     each new batch length.
 
     The returned function runs the compiled training step by TensorFlow's low-level operation
-    `StatefulPartitionedCall`, which does not check the variables. The usual way, a call of a
-    `tf.types.experimental.ConcreteFunction`, would check every variable at every training step. The check
-    takes longer than a small training step.
+    `StatefulPartitionedCall`, which does not check the variables. Usually, a compiled training step is run by
+    calling a `tf.types.experimental.ConcreteFunction`. TensorFlow then checks every variable at every
+    training step. The check of the variables takes longer than a small training step.
 
     Args:
         traced_step: a training step that `traced` returned, which returns one number, the loss.

@@ -14,9 +14,10 @@ _THREADS_FROM = 2000
 """The least number of rows of a square matrix for which the matrix is factorised by several threads; one
 thread factorises smaller matrices."""
 _allowed: list[int] = []
-"""For each running block of `one_thread`, the number of threads that matrix products were allowed to use
-before the block began. A block of `one_thread` appends its number to the list when the block begins, and
-removes the number when the block ends. The function `threads_for` uses the first number."""
+"""Holds numbers of threads. When `one_thread` begins to limit matrix products, the number of threads that
+matrix products were allowed to use before is appended to this list. When `one_thread` ends, the last number
+is removed from this list. The function `threads_for` allows matrix products as many threads as the first
+number in this list says."""
 
 
 @contextmanager
@@ -39,8 +40,9 @@ def one_thread() -> Iterator[None]:
 def threads_for(num_rows: int) -> Iterator[None]:
     """Runs matrix products in several threads within a `with` statement, if the matrix has many rows.
 
-    The number of threads is the number that matrix products were allowed to use before the first running
-    block of `one_thread` began.
+    Within a block `with one_thread()`, matrix products run in one thread. For a large matrix, `threads_for`
+    again allows as many threads as were allowed before the outermost block `with one_thread()` began. Outside
+    of such a block, and for a matrix with fewer than _THREADS_FROM rows, `threads_for` changes nothing.
     """
     from threadpoolctl import threadpool_limits
 
