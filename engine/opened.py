@@ -107,11 +107,13 @@ class OpenedIndex:
         self._open_catalogue = cache(partial(_open_catalogue, artifact))
 
     def verify(self) -> None:
-        """Reads and checks the whole index: every checksum, and that the catalogue holds nothing but movies.
+        """Reads the whole index; checks the checksum of every file, all arrays, and the catalogue database.
+
+        The catalogue database must hold only the table of movies, with one row for each movie.
 
         Raises:
-            ArtifactCorruptError: a file was changed after the build; or the catalogue holds something other
-                than movies.
+            ArtifactCorruptError: a file was changed after the build; an array holds impossible numbers; or
+                the catalogue database holds something other than the table of movies.
         """
         self.artifact.verify()
         if self.artifact.has(layout.CATALOGUE_FILE):

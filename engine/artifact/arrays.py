@@ -171,10 +171,10 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
-    The dictionary `sizes` maps names in dimensions, such as `num_movies`, to their values. If `sizes` does
-    not hold the name in `dimension` yet, the function adds the name to `sizes`, with the value for which the
-    dimension equals the length `size`. For example, if an array has the length 8, and `num_movies + 1` is
-    expected, `num_movies` gets the value 7.
+    The text `dimension` may contain a name, such as `num_movies` in `num_movies + 1`. The dictionary `sizes`
+    maps such names to their values. If `sizes` has no value for the name yet, the function computes the value
+    from the length `size`, and stores the value in `sizes`. For example, if an array has the length 8, and
+    `num_movies + 1` is expected, `num_movies` gets the value 7.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

@@ -141,9 +141,9 @@ class Scale:
         the position of `kind` on the rating scale.
 
         For an index that was built from counts, such as numbers of plays, the method returns a count. If the
-        position `places[kind]` is 0.75 or more, the feedback stands for a like, and the method returns
-        `like_count`, the lowest count that means a like. If the position `places[kind]` is below 0.75, the
-        feedback does not stand for a like, and the method returns half of `like_count`.
+        position of `kind` on the rating scale (0 to 1) is 0.75 or more, the feedback stands for a like. The
+        method then returns `like_count`, the lowest count that means a like. If the position of `kind` on the
+        rating scale is below 0.75, the method returns half of `like_count`, a count that means no like.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:

@@ -2,8 +2,8 @@
 
 A reason is a review by the recipient; the contribution of the review is the score of a movie minus the score
 that the movie would have without the review. The score of a movie is computed from a few sums over the
-recipient's reviews. To compute the score without one review, the engine subtracts the review's number from
-each sum over the reviews, which takes little time.
+recipient's reviews. To compute the score that a movie would have without a review, the engine subtracts from
+each sum what the review added to the sum. The subtraction takes little time.
 """
 
 from __future__ import annotations

@@ -97,8 +97,9 @@ class ColdDoubts:
             vector whose length is the setting `cold.doubt` times the standard error.
         included: a number that the build has already subtracted from the bias of each cold movie in
             `RelevanceHead.movie_vectors`. The build lowers the biases by `included` so that cold movies also
-            rank lower in searches of the vector index. The methods of `ColdDoubts` return the number that
-            must be subtracted from a cold movie's relevance in addition to `included`.
+            rank lower in searches of the vector index. The methods of `ColdDoubts` return only what remains
+            to be subtracted from a cold movie's relevance: `cold.doubt` times the standard error, minus
+            `included`, or 0 if the difference is negative.
     """
 
     is_cold: NDArray[np.bool_]

@@ -116,10 +116,10 @@ class NeighbourTable:
 
         Returns:
             A list with one array, float64 [num_keys], for each array in `amounts`. Each returned array holds
-            one sum for each pair of reviewer and movie in `keys`. The sum is taken over those given movies in
-            the reviewer's history that have the movie of the pair as a neighbour. A given movie adds the
-            product of two numbers to the sum: the given movie's entry in the array of `amounts`, and the
-            table's similarity of the given movie and the movie of the pair.
+            one sum of products for each pair of a reviewer R and a movie M in `keys`. Each given movie in the
+            history of R adds one product to the sum. The product is the given movie's entry in the array of
+            `amounts`, times the table's similarity of the given movie and M. The similarity is 0 if M is not
+            a neighbour of the given movie.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -231,14 +231,16 @@ class MovieSums(NamedTuple):
     reviewers: the number of each pair of reviewer and movie in `rows`, such as the sum of the movie's
     similarities to the reviewer's movies."""
     num_movies: int
-    """The count of all movies, including movies that are not in `rows`, for which `values` would hold 0. For
-    several reviewers: the count of all pairs of reviewer and movie."""
+    """The number of all movies, including the movies with the number 0, which are not in `rows`. For several
+    reviewers, the field holds another number: the number of reviewers times the number of all movies."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
         """Returns the numbers, such as sums of similarities, that are held for given movies: float64 [num].
 
         The argument `movie_rows` holds the rows of the given movies, or is a slice of all movies. For several
-        reviewers, `movie_rows` names pairs of reviewer and movie.
+        reviewers, each integer in `movie_rows` stands for a pair of a reviewer and a movie, as in the field
+        `rows`: the integer is `place * M + movie_row`, where `place` is the reviewer's position, and M is the
+        number of movies.
         """
         if isinstance(movie_rows, slice):
             every = np.zeros(self.num_movies)

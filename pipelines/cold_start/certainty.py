@@ -70,8 +70,9 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    The returned matrix is multiplied by a reviewer's vector to which a 1 was appended. The length of the
-    product, which is a vector, is the standard error of a cold movie's relevance to the reviewer.
+    To get the standard error for a reviewer, the caller appends a 1 to the reviewer's vector, and multiplies
+    this vector by the returned matrix. The product is a vector; the length of the product is the standard
+    error of a cold movie's relevance to the reviewer.
 
     The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
     movies were cold. The relevance error of a reviewed movie is the relevance by the movie's trained vector

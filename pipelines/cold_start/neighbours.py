@@ -142,18 +142,19 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
-    The weight of a known movie m as a neighbour of a cold movie c is estimated as a sum of two terms. The
-    first term is computed from the known movies whose metadata is most similar to the metadata of c. For each
-    of these known movies, the function looks up in `table` the weight of m as a neighbour of the known movie.
-    The first term is a weighted mean of the weights that were found in `table`. In the weighted mean, a known
-    movie counts more if its metadata is more similar to the metadata of the cold movie c. The second term is
-    `slope` times the metadata similarity of the cold movie c and the known movie m, or 0 if m is not among
-    the known movies most similar to c.
+    Let c be a cold movie, let m be a known movie, and let K be the set of known movies whose metadata is most
+    similar to the metadata of c. The estimated weight of m as a neighbour of c is the sum of two numbers:
 
-    The weight of a cold movie c as a neighbour of a known movie m is estimated in the same way, with the
-    weights in `table` that other known movies have as neighbours of m. Each cold movie gets at most
-    `num_neighbours` known movies as neighbours, and becomes a neighbour of at most `num_neighbours` known
-    movies.
+    * a weighted mean over the movies k in K: the mean of the weights that `table` holds for m as a neighbour
+      of k. In the mean, a movie k counts more if its metadata is more similar to the metadata of c.
+    * the similarity of the metadata of c and m, multiplied by `slope`; or 0 if m is not in K.
+
+    The estimated weight of c as a neighbour of m is also the sum of two numbers. The first number is a mean
+    over the movies k in K of the weights that `table` holds for k as a neighbour of m. The second number is
+    again the similarity of the metadata of c and m, multiplied by `slope`, or 0 if m is not in K.
+
+    Each cold movie gets at most `num_neighbours` known movies as neighbours, and becomes a neighbour of at
+    most `num_neighbours` known movies.
     """
     matrix = matrix_of(table)
     outgoing = _estimate(matrix, nearest, slope, num_neighbours)

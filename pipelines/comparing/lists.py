@@ -26,9 +26,9 @@ class Pairs(NamedTuple):
     """Holds two rows for each id that occurs in both of two tables: the id's row in each table."""
 
     old: Rows
-    """The rows in the old table of the ids that are in both tables, int64 [num], ascending."""
+    """int64 [num], ascending: for each id that occurs in both tables, the id's row in the old table."""
     new: Rows
-    """The rows in the new table of the ids that are in both tables, int64 [num], ascending."""
+    """int64 [num], ascending: for each id that occurs in both tables, the id's row in the new table."""
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:

@@ -112,10 +112,11 @@ class Looks(NamedTuple):
     """Holds how often movies' lists of similar movies contain unrelated movies, and sequels of the movies."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, and two mean
-    shares of movies that have no category in common with a measured movie. The first share is taken of the
-    movies in the measured movie's list of similar movies. The second share, for comparison, is taken of all
-    reviewed movies in the catalogue."""
+    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, and two shares
+    that are averaged over the measured movies. A movie is called unrelated to a measured movie if the two
+    movies have no category in common. The first share is the share of unrelated movies in the measured
+    movie's list of similar movies. The second share, for comparison, is the share of unrelated movies among
+    all movies with training reviews."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
     is among the first FIRST movies of the other film's list."""

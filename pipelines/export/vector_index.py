@@ -174,9 +174,9 @@ def _find_strongest(
     search, with a vector index of only this set, has at least the recall `_tuning_target(config)`.
 
     Returns:
-        An exact vector index of the chosen movies, and the recall of the search with this vector index. If
-        even a quarter of all movies is not enough, the vector index is None, and the recall is the recall
-        with a quarter of all movies.
+        An exact vector index of the chosen movies, and the recall of the search with this vector index. The
+        largest set holds a quarter of all movies. If even the search with the largest set has too low a
+        recall, the function returns None in place of a vector index, and the recall with the largest set.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries

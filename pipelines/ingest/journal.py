@@ -127,10 +127,10 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes to a build which movies reviewers have hidden, according to the first journal that was read.
+    """Writes a file of a build: the hidden movies of each reviewer, as read from the first journal.
 
-    Each item of `parts` holds what was read from one journal. The journal in the index directory, if there is
-    one, is the first of the journals (see `own_first`).
+    Each item of `parts` holds what was read from one journal; only the first item is used. The journal in the
+    index directory, if there is one, is the first of the journals (see `own_first`).
     """
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)

@@ -102,7 +102,8 @@ class PagedRows:
     Args:
         num_rows: the number of reviewers; the file holds one training row for each reviewer.
         block_rows: the largest number of reviewers in a block, whose training rows are in memory at the same
-            time. A block that consists of one batch may have more reviewers.
+            time. A batch is never divided, so a block of a single batch may have more than `block_rows`
+            reviewers.
         optimizer: the object whose variables hold the training rows of one block.
         draw: a function that takes a number n, and returns the initial embeddings of the next n reviewers,
             float32 [n, dim].

@@ -2,9 +2,9 @@
 
 In each round, every worker trains on its group of reviewers. After each round, the tables that the workers
 have learned, such as the movie vectors, are averaged, as in local SGD (Stich 2019). Each row of the averaged
-tables, such as a movie's vector, is a weighted mean of the workers' rows. The weight of a worker's row is the
-number of times that the worker has updated the row in the round. Groups of reviewers that are trained in one
-process give the same result as groups of reviewers in several workers.
+tables, such as a movie's vector, is a weighted mean of the workers' rows. In the weighted mean, a worker's
+row counts as many times as the worker has updated the row in the round. Groups of reviewers that are trained
+in one process give the same result as groups of reviewers in several workers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from pipelines.work.runners import Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
 Tables = list[list[Floats]]
-"""The tables that all groups of reviewers share, with one list of arrays for each table. The tables are the
-movie vectors, the history vectors, the movie biases and the weights of rating levels. The list for a table
-holds the table itself, the running means of squared gradients, the number of updates of each row, and the
-running means of gradients."""
+"""The learned parameters that all groups of reviewers share. The parameters form several tables: the movie
+vectors, the history vectors, the movie biases and the weights of rating levels. `Tables` holds a list of four
+arrays for each of these tables. The four arrays are the table itself, the running means of squared gradients,
+the number of updates of each row, and the running means of gradients."""
 _UPDATES = 2
 """In `Tables`, each table has a list of arrays; the array at this position holds the number of updates of
 each row."""

@@ -110,7 +110,8 @@ class RecordReader:
     def _unquoted(self, first_line: int, text: str, blank: set[int]) -> Iterator[Records]:
         """Yields the records of a block that contains no quotes: each line is one record.
 
-        The lines are not split into fields. The lines at the positions in `blank` are left out.
+        The method does not split the block's lines into fields. The block's lines at the positions in `blank`
+        are left out.
         """
         text = text.removesuffix("\n")
         numbers = None

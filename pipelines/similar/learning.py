@@ -62,17 +62,17 @@ class _Questions(NamedTuple):
     movie_rows: Rows
     """int64 [num_questions], the row of the movie that each question asks about."""
     numbers: Rows
-    """int64 [num_answers], ascending, the number of the question "which movies are most like this movie?"
-    that each movie in `answers` answers. The number of a question is the question's position in
-    `movie_rows`."""
+    """int64 [num_answers], ascending: for each right answer in `answers`, the number of the question to which
+    the answer belongs. The number of a question is the question's position in `movie_rows`."""
     answers: Rows
     """int64 [num_answers], the rows of the movies that are right answers to the questions in `numbers`."""
 
 
 class _Pools(NamedTuple):
-    """Holds, for each of several movies, candidates for the most similar movies, with their similarities.
+    """Holds candidates for the most similar movies of each movie in `movie_rows`, and their similarities.
 
-    For each of the several movies, a question "which movies are most like this movie?" is asked.
+    The field `movie_rows` holds the movies that the questions in `_Questions` ask about. Each question asks
+    "which movies are most like this movie?".
     """
 
     movie_rows: Rows

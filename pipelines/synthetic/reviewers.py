@@ -97,10 +97,10 @@ def draw_reviews(
 def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
     """Returns how much a reviewer must like a movie to give 2, 3, 4 and 5 stars: float64 [4].
 
-    The pleasure of a review is a number that tells how much the reviewer liked the movie. The four returned
-    numbers are the least pleasure for 2, 3, 4 and 5 stars. The function draws a hundred thousand trial
-    reviews, and chooses four numbers that give the trial reviews 1 to 5 stars in the shares of published
-    data.
+    Each synthetic review has a number that tells how much the reviewer liked the movie, called the pleasure
+    of the review. The function returns the least pleasure of a review with 2, 3, 4 and 5 stars. The function
+    draws a hundred thousand trial reviews, and chooses the four returned numbers by these reviews. With the
+    chosen numbers, the trial reviews get 1 to 5 stars in the shares of published data.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))

@@ -42,10 +42,10 @@ class Parts(NamedTuple):
     """float32 [num_reviewers, num_candidates], the logarithm of the chance that the reviewer likes the
     movie."""
     near: list[Floats]
-    """One array of similarities for each neighbour table, float32 [num_reviewers, num_candidates]; if movies
-    are also compared by metadata, one more array follows, of similarities by metadata. Each array holds the
-    sums of similarities between a candidate movie and the movies in the reviewer's history, divided by
-    `mass`, the length of the history."""
+    """For each neighbour table, one array of similarities, float32 [num_reviewers, num_candidates]. An entry
+    of the array is a weighted sum of the neighbour table's similarities between the candidate movie and the
+    movies in the reviewer's history, divided by `mass`, the length of the history. If movies are also
+    compared by metadata, one more array follows, with such sums of similarities by metadata."""
     next: Floats | None
     """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
     order of reviews. This part of the score is high if many reviewers reviewed the candidate soon after a

@@ -49,8 +49,9 @@ MOST_DOUBTFUL = 0.07
 The function `_honest_likes` prefers values of `Blend.like_weight` and `Blend.doubt` that keep the share of
 doubtful movies in top lists at or below this number."""
 _MOST_LOST = 0.1
-"""The largest share by which `_honest_likes` may lower the mean NDCG below the best mean NDCG. A lower mean
-NDCG is accepted because top lists then hold fewer movies that the reviewer probably does not like."""
+"""The largest share of the best mean NDCG that `_honest_likes` may give up. With the share 0.1, the chosen
+weights reach at least 90 percent of the best mean NDCG. The function `_honest_likes` accepts a
+lower mean NDCG if the top lists hold fewer movies that the reviewer probably does not like."""
 _LISTED = 10
 """The length of the top lists in which `_honest_likes` counts the entries whose chance of a like is under one
 half."""
@@ -207,8 +208,9 @@ def _choose(
     metadata. For the _BEST_TABLES best neighbour tables, the mean NDCG is computed again, with scores that
     add similarities by metadata with each weight in CONTENT_SHARES. In scores with metadata, successors keep
     the weight that was best for the same neighbour table in scores without metadata. If the scores with the
-    highest mean NDCG use metadata, all weights for successors in `plain` are tried again with the same
-    neighbour table and the same weight for metadata.
+    highest mean NDCG use metadata, the function then tries all weights for successors, `plain.successor`, in
+    scores with metadata. In this trial, the neighbour table and the weight for metadata are those of the
+    scores with the highest mean NDCG.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
