@@ -126,10 +126,11 @@ def figures_of_grid(
             for values in (relevance, near, parts.log_like)
         )
         numbers = np.arange(len(rows))[likes]
+        bounds = [np.float32(-like_weight) * by_like for like_weight in like_weights]
         for row, near_weight in enumerate(near_weights):
             come = own + np.float32(near_weight) * by_near
-            for column, like_weight in enumerate(like_weights):
-                is_ahead = come + np.float32(like_weight) * by_like >= 0
+            for column, bound in enumerate(bounds):
+                is_ahead = come >= bound  # The candidate's score is at least the score of the held-out like.
                 ranks = is_ahead.view(np.int8).sum(axis=1, dtype=np.int16) - 1
                 figures[row, column] += gains[np.minimum(ranks, len(discounts)), numbers].sum()
     return figures / len(parts.num_relevant)
