@@ -85,6 +85,9 @@ def progress_of_rounds(description: str, total: int, batch_size: int) -> Iterato
     loss_column = TextColumn("{task.fields[loss]}")
     rate_column = TextColumn("{task.fields[rate]:,.0f}/s")
     with _progress(loss_column, rate_column, TimeElapsedColumn(), hidden=_hidden.get()) as progress:
+        if progress.disable:
+            yield lambda loss: None
+            return
         task = progress.add_task(description, total=total, loss="", rate=0.0)
 
         def on_step(loss: float) -> None:

@@ -50,9 +50,9 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
 
         is_small = num_reviews is not None and num_reviews <= _ONE_THREAD_UP_TO
         if num_reviews is not None and "TF_NUM_INTRAOP_THREADS" not in os.environ:
-            threads = 1 if is_small else max(1, (os.cpu_count() or 1) // _TRAININGS_AT_ONCE)
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(_TRAININGS_AT_ONCE)
+            half = max(1, (os.cpu_count() or 1) // _TRAININGS_AT_ONCE)
+            tf.config.threading.set_intra_op_parallelism_threads(1 if is_small else half)
+            tf.config.threading.set_inter_op_parallelism_threads(1 if is_small else _TRAININGS_AT_ONCE)
         tf.config.list_logical_devices()
 
 
