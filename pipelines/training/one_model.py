@@ -19,7 +19,7 @@ from pipelines.training.loops import Trained, train_rating
 from pipelines.training.validation import likelihood_of, ndcg_of
 from pipelines.work.checkpoints import Checkpoints
 from pipelines.work.runners import HERE, Runner
-from pipelines.work.tensorflow_start import start_tensorflow
+from pipelines.work.tensorflow_start import ONE_THREAD_UP_TO, start_tensorflow
 
 CONTINUED_SHARE = 1 / 3
 """A training that starts from the vectors of an earlier training takes fewer rounds: this share of the rounds
@@ -63,9 +63,10 @@ def begin_model(
     """Begins to train the two heads of a model; returns a function that waits for the trained model.
 
     The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
-    improving. The two heads are trained at the same time if the runner has several workers. The function that
-    `begin_model` returns waits for the trained heads, builds the neighbour tables, and returns the model. The
-    returned function raises TrainingError if no reviewer has two reviews, or if a loss is not finite.
+    improving. The two heads are trained at the same time on many reviews, or if the runner has several
+    workers. The function that `begin_model` returns waits for the trained heads, builds the neighbour tables,
+    and returns the model. The returned function raises TrainingError if no reviewer has two reviews, or if a
+    loss is not finite.
 
     Args:
         reviews: the training reviews.
@@ -105,7 +106,8 @@ def begin_model(
     }
 
     def finish() -> TrainedModel:
-        heads = runner.wait_for(begun)
+        is_small = len(reviews) <= ONE_THREAD_UP_TO
+        heads = {name: wait() for name, wait in begun.items()} if is_small else runner.wait_for(begun)
         rating = heads.get("rating")
         neighbours = build_neighbours(reviews, blend, config.neighbours, config.ingest, kinds)
         successors = neighbours.by_kind.pop(SUCCESSORS, None)

@@ -17,12 +17,13 @@ from engine.errors import DataError
 logger = logging.getLogger(__name__)
 
 
-_ONE_THREAD_UP_TO = 150_000
-"""The largest number of reviews for which every training uses one thread of TensorFlow. The training steps on
-few reviews are so small that waiting for other threads takes longer than the other threads save."""
+ONE_THREAD_UP_TO = 150_000
+"""The largest number of reviews for which trainings run one after another, in one thread of TensorFlow. The
+training steps on few reviews are so small that waiting for other threads takes longer than the other threads
+save."""
 _TRAININGS_AT_ONCE = 2
-"""The number of trainings among which TensorFlow's threads are divided, because the relevance head and the
-rating head are trained at the same time."""
+"""The number of trainings among which TensorFlow's threads are divided, because on many reviews the relevance
+head and the rating head are trained at the same time."""
 _starting = threading.Lock()
 """Held while TensorFlow is imported, because two threads may begin a training at the same time."""
 
@@ -48,7 +49,7 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
         stack.enter_context(_without_collections())
         import tensorflow as tf
 
-        is_small = num_reviews is not None and num_reviews <= _ONE_THREAD_UP_TO
+        is_small = num_reviews is not None and num_reviews <= ONE_THREAD_UP_TO
         if num_reviews is not None and "TF_NUM_INTRAOP_THREADS" not in os.environ:
             half = max(1, (os.cpu_count() or 1) // _TRAININGS_AT_ONCE)
             tf.config.threading.set_intra_op_parallelism_threads(1 if is_small else half)
