@@ -105,9 +105,9 @@ class FilteredSource:
         """Merges the movies from the vector index with neighbours, and keeps movies that meet the condition.
 
         Returns:
-            Two values. The first value holds the candidates of each reviewer; it is None if the vector index
-            found fewer than `wanted` candidates for a reviewer. The second value is the share of the movies
-            from the vector index that meet the condition, from 0 to 1.
+            Two values. The first value holds the candidates of all reviewers; the first value is None if the
+            vector index found fewer than `wanted` candidates for at least one reviewer. The second value is
+            the share of the movies from the vector index that meet the condition, from 0 to 1.
         """
         neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
         rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))

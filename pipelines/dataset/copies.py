@@ -41,11 +41,11 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
             texts are not to be compared.
 
     Returns:
-        One or two arrays, int64 [num_reviews], in which reviews that are copies of one another have equal
-        numbers. The first array finds copies by film: two reviews have equal numbers if the same reviewer
-        reviewed the same film. The second array finds copies by text: two reviews have equal numbers if the
-        same reviewer wrote both reviews with equal text, time and rating. The second array is left out if
-        `texts` is None, or if no review has a text.
+        One or two arrays, int64 [num_reviews]; in each array, reviews that are copies of one another have
+        equal numbers. The first array finds copies by film: two reviews have equal numbers if the same
+        reviewer reviewed the same film. The second array finds copies by text: two reviews have equal numbers
+        if the same reviewer wrote both reviews with equal text, time and rating. The second array is left out
+        if `texts` is None, or if no review has a text.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():

@@ -124,14 +124,14 @@ def build_neighbours(
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
     0 if few reviewers reviewed both movies. In the method *co-reviews*, a reviewer of n movies counts as `1 /
     sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of two
-    movies is a sum over the reviewers who reviewed both movies, divided by the damping plus the geometric
-    mean of the two movies' numbers of reviews. The sum in the method *damped* adds `1 / sqrt(number of the
-    reviewer's reviews)` for each reviewer who reviewed both movies. The method *damped* gives all reviews the
-    same weight. A large damping favours popular movies, because it lowers the similarities of rarely reviewed
-    movies, which are mostly due to chance. The method *successors* weighs how often and how soon reviewers
-    reviewed a movie after another movie, as `sql/neighbours/successors.sql` explains; no other method uses
-    the order of reviews. The methods *linear* and *local* are explained in `linear_neighbours` and in
-    `local_neighbours`; both weigh likes more than other reviews.
+    movies is a quotient. The dividend is the sum of `1 / sqrt(number of the reviewer's reviews)` over the
+    reviewers who reviewed both movies. The divisor is the damping plus the geometric mean of the two movies'
+    numbers of reviews. The method *damped* gives all reviews the same weight. A large damping favours popular
+    movies, because it lowers the similarities of rarely reviewed movies, which are mostly due to chance. The
+    method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
+    `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods *linear*
+    and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more than
+    other reviews.
 
     Args:
         reviews: the training reviews.

@@ -1,4 +1,4 @@
-"""Rebuilds the vector index of an index without training, with another kind, address or least recall."""
+"""Rebuilds the vector index of an index, such as with another kind or for another recall; trains nothing."""
 
 from __future__ import annotations
 
