@@ -131,7 +131,11 @@ def test_update_drops_checkpoints(shop: Path, engine: Engine) -> None:
 
 def work_of(index: Path) -> list[Path]:
     """Gives the checkpoints of an unfinished build in the folder of an index."""
-    found = (path.relative_to(index) for path in index.rglob("*") if path.is_file())
+    try:
+        files = [path for path in index.rglob("*") if path.is_file()]
+    except FileNotFoundError:  # The command renamed a folder during the walk.
+        return work_of(index)
+    found = (path.relative_to(index) for path in files)
     return sorted(path for path in found if path.parts[0] == ".work" and ".engine-work" not in str(path))
 
 
