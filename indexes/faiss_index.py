@@ -117,9 +117,9 @@ class InvertedFileIndex(FaissIndex):
         """Groups vectors into lists by k-means, and makes an index of the lists.
 
         The argument `weights` changes how k-means groups vectors: vectors of high weight get into short
-        lists, vectors of low weight into long lists. If the vectors near to many queries have high weights in
-        the k-means, searches are faster. To reach the wanted recall, a search then looks into at most a
-        quarter of the lists that a search looks into if all vectors have equal weights.
+        lists, vectors of low weight into long lists. High weights for the vectors that many queries find make
+        searches faster. With such weights, a search reaches the wanted recall with at most a quarter of the
+        lists that a search needs with equal weights.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`

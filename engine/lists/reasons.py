@@ -307,9 +307,9 @@ class _WithoutEach(NamedTuple):
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
     """Computes the inputs of rating predictions, for the whole history and with each review left out in turn.
 
-    To predict a reviewer's rating of a movie, the model needs the reviewer's vector in the rating head. The
-    model also needs the mean number of stars by which the reviewer rated the movie's neighbours above the
-    expected ratings.
+    To predict a reviewer's rating of a movie, the model needs two inputs. The first input is the reviewer's
+    vector in the rating head. The second input is the mean difference, in stars, between the reviewer's
+    ratings of the movie's neighbours (similar movies) and the expected ratings.
     """
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)

@@ -20,9 +20,9 @@ more than `_SORTED_UP_TO` times the length of the array, `_added_up` sorts the a
 `_added_up` marks each number of the array in a table of length `num_keys`, which is then faster than
 sorting."""
 _RATING_PRIOR = 0.2
-"""To average differences between ratings and expected ratings, `mean_stars` adds this number to the sum of
-the weights by which it divides. The addition moves the average difference between few ratings and the
-expected ratings towards 0 stars."""
+"""The function `mean_stars` divides a weighted sum of rating differences by the sum of the weights plus this
+number. A rating difference is a rating minus the expected rating, in stars. Because of this number, the mean
+of few rating differences is near 0 stars."""
 _OFFSET_DAMPING = 15.0
 """A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
 the number of reviews plus this number, so that the mean of few reviews is near 0."""
@@ -189,9 +189,9 @@ class NearTable(NamedTuple):
     def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
         """Returns, for each history, the weight of the similarities to the movie that was reviewed last.
 
-        The array `mass`, float [num], holds the sum of the recency weights of each history's reviews. The
-        returned weights, float64 [num], are `weight / mass ** length_power`. A `mass` below 1 counts as 1, so
-        that nothing is divided by 0 for a history without reviews.
+        The argument `mass`, float [num], holds the sum of the recency weights of each history's reviews. The
+        returned weight of a history is `weight` divided by this sum to the power `length_power`: float64
+        [num]. A sum below 1 counts as 1, because the sum is 0 for a history without reviews.
         """
         divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
         return self.weight / divisors

@@ -29,8 +29,8 @@ class ColdCatalogue:
     """int64 [num_movies + 1]: the words of movie i are at the positions from `word_offsets[i]` to before
     `word_offsets[i + 1]` of `word_columns`."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], a hash of each word in each movie's metadata, which is a column of the matrix
-    `words`: 0 to NUM_COLUMNS - 1."""
+    """int32 [num_words], for each word in each movie's metadata, the word's column in the matrix `words`: 0
+    to NUM_COLUMNS - 1. The column number is a hash of the word."""
     word_counts: NDArray[np.float32]
     """float32 [num_words], for each word in each movie's metadata, `1 + log(number of occurrences in the
     metadata)`."""

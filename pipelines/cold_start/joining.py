@@ -45,10 +45,10 @@ class ColdStart:
     mapping: ColdMapping
     slopes: dict[str, float]
     """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
-    estimate their weight in the table. The dictionary `slopes` has no number for the table of rating
-    neighbours (movies with correlated ratings), because cold movies get no rating neighbours. Rating
-    neighbours that are predicted from metadata would not improve a cold movie's predicted ratings, because
-    the rating head's vectors of the cold movie already use the metadata."""
+    estimate their weight in the table. The dictionary has no number for the neighbour table that lists movies
+    with correlated ratings, because cold movies are not added to this table. An estimate of such neighbours
+    from metadata would not improve a cold movie's predicted ratings. The cold movie's vectors in the rating
+    head are already computed from the metadata."""
     errors: Floats | None = None
     """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
     result."""

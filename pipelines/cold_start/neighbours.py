@@ -149,9 +149,9 @@ def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighb
       of k. In the mean, a movie k counts more if its metadata is more similar to the metadata of c.
     * the similarity of the metadata of c and m, multiplied by `slope`; or 0 if m is not in K.
 
-    The estimated weight of c as a neighbour of m is also the sum of two numbers. The first number is a mean
-    over the movies k in K of the weights that `table` holds for k as a neighbour of m. The second number is
-    again the similarity of the metadata of c and m, multiplied by `slope`, or 0 if m is not in K.
+    The estimated weight of c as a neighbour of m is also the sum of two numbers. One number is a weighted
+    mean over the movies k in K of the weights that `table` holds for k as a neighbour of m. The other number
+    is the similarity of the metadata of c and m, multiplied by `slope`, or 0 if m is not in K.
 
     Each cold movie gets at most `num_neighbours` known movies as neighbours, and becomes a neighbour of at
     most `num_neighbours` known movies.

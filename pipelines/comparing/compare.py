@@ -36,8 +36,8 @@ def compare(
         output: the file to which the comparison is written as a web page; None to write no web page.
 
     Raises:
-        EngineError: an index cannot be opened; an index that is compared with itself holds no older build; or
-            the web page cannot be written.
+        EngineError: an index cannot be opened; `new` is None, and the index does not hold the build that was
+            live before; or the web page cannot be written.
     """
     started = time.perf_counter()
     if output is not None:

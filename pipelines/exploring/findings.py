@@ -12,7 +12,8 @@ _FEW_REVIEWS = 10
 """The statement "most movies have few reviews" counts as true if the median number of reviews per movie is at
 most this number."""
 _FEW_MOVIES = 0.05
-"""In the checked statements, "a few movies" are at most this share of all movies."""
+"""The statement "a few movies have hundreds of reviews" counts as true only if the movies with hundreds of
+reviews are at most this share of all movies."""
 _GROWING = 2 / 3
 """The number of reviews counts as growing if it rises in at least this share of all pairs of successive
 years."""

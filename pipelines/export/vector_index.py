@@ -169,9 +169,10 @@ def _find_strongest(
 ) -> tuple[StrongestIndex | None, float]:
     """Chooses the smallest set of movies that is enough to make good top lists of all reviewers.
 
-    The movies in a set are movies that score high for many reviewers. The function tries larger and larger
-    sets of movies, until one set is enough for good top lists. A set of movies is enough if the two-stage
-    search, with a vector index of only this set, has at least the recall `_tuning_target(config)`.
+    The function tries larger and larger sets of movies, until one set is enough for good top lists. Each
+    tried set holds the movies that are most likely to score high for many reviewers. A set of movies is
+    enough if the two-stage search, with a vector index of only this set, has at least the recall
+    `_tuning_target(config)`.
 
     Returns:
         An exact vector index of the chosen movies, and the recall of the search with this vector index. The

@@ -22,8 +22,8 @@ _MOST_ODD = 0.02
 """Ratings far off the scale are rejected only if they are at most this share of all ratings; ratings in
 `_CODES` are rejected at any share."""
 _FEW_RATINGS = 20
-"""If the data has more ratings than this number, a rating that occurs once is rare, even if its share is
-above `_MOST_ODD`."""
+"""A single review whose rating is far off all other ratings is rejected if the data has more reviews than
+this number, even if one review is more than the share `_MOST_ODD` of all reviews."""
 _FEWEST_LEVELS = 3
 """A rating scale has at least this number of different ratings."""
 _FEWEST_COUNTS = 7

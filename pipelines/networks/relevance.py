@@ -106,9 +106,9 @@ class RelevanceNetwork:
     def variables(self) -> list[Any]:
         """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints.
 
-        A reviewer's training row holds the reviewer's embedding with the state of the embedding's optimizer.
-        If the training rows are in a file, a single `PagedRows` in the list reads and replaces all training
-        rows.
+        If the reviewers' embeddings are in a file, the returned list holds a single `PagedRows` object in
+        place of the variables of the embeddings and of their optimizer. The `PagedRows` object reads and
+        replaces the embeddings and the optimizer's state in the file.
         """
         variables = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*variables, *self.own_variables]

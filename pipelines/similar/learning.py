@@ -32,9 +32,10 @@ _LAST_ASKED = 3
 """The largest number of questions "which movies are most like this movie?" about one reviewer's movies; the
 questions are about the movies of the reviewer's latest training reviews."""
 _POOL = 100
-"""The number of movies most like a movie that each kind of similarity adds to the movie's candidates; weights
-are judged by the order in which they rank the candidates. With 100 candidates from each kind of similarity,
-nearly all movies with the highest weighted sums of similarities are candidates."""
+"""The candidates for a movie's most similar movies are, for each kind of similarity, this number of movies
+with the highest similarity to the movie. The weights of the kinds of similarity are judged by how they rank
+the candidates. With 100 candidates from each kind of similarity, nearly all movies with the highest weighted
+sums of similarities are candidates."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
 """The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
 and the number of best weight vectors around which the next round draws."""
@@ -100,12 +101,12 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
     and the movies of the series. The search maximises the product of two means: the mean NDCG@10 of lists
     that answer questions from reviews, and the mean NDCG@10 of lists that answer questions from metadata.
 
-    Weights get a penalty if their lists of similar movies have a low NDCG@10 when held-out reviews hold the
-    right answers. An NDCG@10 is low if it is below the NDCG@10 of lists that are made from shared reviewers
-    alone, plus one standard error (see `_least_found`). Most questions that are made from metadata ask about
-    a movie of a film series, and the right answers are the other movies of the series. Therefore
-    `Weights.series`, a number that is added to the similarity of two movies of one series, is chosen after
-    the other weights.
+    Weights get a penalty if the lists that are made with the weights have a low mean NDCG@10 for the
+    questions from reviews. The mean NDCG@10 is low if it is below the mean NDCG@10 of lists that are made
+    from shared reviewers alone, plus one standard error (see `_least_found`). Most questions
+    that are made from metadata ask about a movie of a film series, and the right answers are the other movies
+    of the series. Therefore `Weights.series`, a number that is added to the similarity of two movies of one
+    series, is chosen after the other weights.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
@@ -260,10 +261,11 @@ def _compared(
 ) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
     """Yields, for each movie in `movie_rows`, a list of similarities from reviews and a list of cosines.
 
-    Each movie in `movie_rows` is compared with all movies. The first list holds a tuple for `Pairs.sittings`
-    and a tuple for `Pairs.likes`. Each tuple holds the rows of the similar movies, the similarities of these
-    movies, and the mean of the ten highest similarities. The second list holds three arrays, each float32
-    [num_movies]: the cosines of two movies' vectors, categories and words.
+    Each movie in `movie_rows` is compared with all movies. The list of similarities from reviews holds a
+    tuple for `Pairs.sittings` and a tuple for `Pairs.likes`. Each tuple holds the rows of the similar movies,
+    the similarities of these movies, and the mean of the ten highest similarities. The list of cosines holds
+    three arrays, each float32 [num_movies]: the cosines of the movie's vector, categories and words with the
+    vector, categories and words of every movie.
     """
     traits = evidence.traits
     matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
@@ -294,12 +296,13 @@ def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float)
 def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
     """Returns the limit of the mean NDCG@10 below which `choose_weights` gives weights a penalty.
 
-    The questions `co_reviews` ask which movies are most like a movie; held-out reviews hold the right
-    answers. Each question is answered by two lists. The first list comes from `Model.neighbours`, a table
-    that compares movies by shared reviewers alone. The second list gives all kinds of similarity equal
-    weights. The returned limit is the mean NDCG@10 of the lists from `Model.neighbours`, plus the standard
-    error of a mean difference. For each question, the difference is the NDCG@10 of the list from
-    `Model.neighbours` minus the NDCG@10 of the list with equal weights.
+    Each question in `co_reviews` asks which movies are most like a movie; held-out reviews hold the right
+    answers. The function answers each question in `co_reviews` with two lists of similar movies. One list
+    comes from `Model.neighbours`, a table that compares movies by shared reviewers alone. The other list of
+    similar movies is made with equal weights for all kinds of similarity. The returned limit is the mean
+    NDCG@10 of the lists from `Model.neighbours`, plus the standard error of a mean difference. For each
+    question, the difference is the NDCG@10 of the list from `Model.neighbours` minus the NDCG@10 of the list
+    with equal weights.
     """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):

@@ -151,9 +151,14 @@ def _plant(
 def _copies(
     reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
-    """Chooses at most `wanted` reviews to copy, and for each copy another edition of the film.
+    """Chooses reviews to copy, and for each copy another edition of the film; makes at most `wanted` copies.
 
-    Returns the positions of the copied reviews, and the movies of the copies.
+    Each edition of a film is a movie of its own. A copy repeats a review for another edition of the film. A
+    review of a film with several editions may be copied several times.
+
+    Returns:
+        Two arrays, int64 [num_copies]. For each copy, the first array holds the position in `reviews` of the
+        review that is copied. The second array holds the row of the movie that the copy reviews.
     """
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)

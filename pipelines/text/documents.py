@@ -18,9 +18,9 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
-"""The framing (way of division into objects) of a JSON file whose objects stand one after another or in
-lists. In a file with the framing "*", a JSON object may span several lines, and several JSON objects may
-share a line."""
+"""The value of `framing` for a JSON file whose objects stand one after another or in lists. The value of
+`framing` tells how a file is divided into JSON objects. In a file with the value "*", an object may span
+several lines, and several objects may share a line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
