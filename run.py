@@ -166,7 +166,7 @@ def wheel() -> None:
         away = {**os.environ, "PYTHONPATH": str(installed)}
         check = f"import engine; assert engine.__file__.startswith({str(installed)!r}), engine.__file__"
         call("python", "-c", check, folder=elsewhere, environment=away)
-        build = ("python", "-m", "engine.cli.main", "build-index", "--sample", *QUICK)
+        build = ("python", "-m", "engine.cli", "build-index", "--sample", *QUICK)
         call(*build, folder=elsewhere, environment=away)
         check_light(path, Path(directory, "light"), elsewhere)
 

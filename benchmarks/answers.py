@@ -96,7 +96,7 @@ def times(ask: Callable[[Any], object], questions: Sequence[Any]) -> dict[str, f
 
 def cold(index: Path, reviewer_id: str, repeats: int) -> dict[str, float]:
     """Measures a question in a process of its own, beside a process that only imports."""
-    answer = (sys.executable, "-m", "engine.cli.main", *question(index, reviewer_id))
+    answer = (sys.executable, "-m", "engine.cli", *question(index, reviewer_id))
     pairs = []
     for _ in range(repeats + 1):  # In turns, so that a machine that slows down slows both.
         pairs.append((seconds(IMPORTS), seconds(answer)))

@@ -25,7 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-index-") as folder:
         index, said = asked.keep or Path(folder) / "index", Path(folder) / "manifest.json"
         command = [
-            sys.executable, "-m", "engine.cli.main", "build-index", reviews, "--metadata", metadata,
+            sys.executable, "-m", "engine.cli", "build-index", reviews, "--metadata", metadata,
             "--output", index, "--json",
         ]  # fmt: skip
         with said.open("w") as file:

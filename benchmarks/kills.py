@@ -310,7 +310,7 @@ def read_evaluation(path: Path) -> Any:
 
 def engine() -> list[str]:
     """Returns the words that begin each command line."""
-    return [sys.executable, "-c", "from engine.cli.start import start; start()"]
+    return [sys.executable, "-c", "from engine.cli.__main__ import start; start()"]
 
 
 def write_reviews(path: Path, reviewers: Sequence[int], each: int) -> None:

@@ -123,7 +123,7 @@ def _ingest(whole: Seed, path: Path) -> int:
 
 def _count(path: Path, whole: Seed, data: bytes) -> int:
     """Counts the records of a file; the decision about its format and its header is the reader's."""
-    from pipelines.reading.sources import inspect_source
+    from pipelines.reading.formats import inspect_source
 
     source = inspect_source(path)
     if source.layout == "parquet":

@@ -1,6 +1,6 @@
 """Asks every command with --json, and compares the answers with those of another checkout.
 
-    python benchmarks/same_answers.py ask before --engine "python -m engine.cli.main"   # there
+    python benchmarks/same_answers.py ask before --engine "python -m engine.cli"   # there
     python benchmarks/same_answers.py ask after
     python benchmarks/same_answers.py compare before after
 

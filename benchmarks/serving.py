@@ -126,7 +126,7 @@ class Service:
         self._index, self._workers = index, workers
 
     def __enter__(self) -> Service:
-        command = [sys.executable, "-m", "engine.cli.main", "serve", "--index", str(self._index)]
+        command = [sys.executable, "-m", "engine.cli", "serve", "--index", str(self._index)]
         options = ["--port", str(self.port), "--workers", str(self._workers)]
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen([*command, *options], stdout=self._log)

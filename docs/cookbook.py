@@ -31,7 +31,7 @@ def answer(command: str, output: str, directory: Path) -> str:
     if words[0] == "cat":
         (directory / words[1]).write_text(output, encoding="utf-8")
         return output
-    run = [sys.executable, "-m", "engine.cli.main", *words[1:]]
+    run = [sys.executable, "-m", "engine.cli", *words[1:]]
     done = subprocess.run(
         run, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

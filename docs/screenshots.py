@@ -52,7 +52,7 @@ def write_pages(index: Path, folder: Path) -> None:
     files = sample_files()
     for command, page in (("explore", "explored.html"), ("evaluate", "evaluated.html")):
         words = [command, str(files.reviews), "--metadata", str(files.metadata), "--output", page]
-        run = [sys.executable, "-m", "engine.cli.main", *words]
+        run = [sys.executable, "-m", "engine.cli", *words]
         subprocess.run(run, cwd=folder, stdout=subprocess.DEVNULL, check=True)
 
 

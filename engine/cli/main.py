@@ -1,4 +1,4 @@
-"""Starts the command line: runs a command, and turns an error into a sentence and an exit code.
+"""Finds and runs a command, and turns an error into a sentence and an exit code.
 
 Answers are printed to stdout, and progress and warnings to stderr. The exit code is 0 for success; 1 for an
 `EngineError`; 2 for wrong usage; 3 for a build that did not become live; 128 plus the number of a signal that
@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from engine.cli.start import ending, listening, signal_received, start
+from engine.cli.signals import ending, listening, signal_received
 from engine.cli.terminal import prepare_streams, say, say_error
 from engine.errors import EngineError, NotPublishedError, shown
 
@@ -146,4 +146,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    start()
+    main()

@@ -13,7 +13,7 @@ from engine import responses
 from engine.feedback.exposures import ExposureLog
 from engine.recommender import Engine
 from engine.service import metrics
-from engine.service.live_index import LiveIndex
+from engine.service.live.index import LiveIndex
 from engine.service.problems import MEDIA_TYPE, ProblemError
 from engine.service.settings import DEFAULT_NAME
 

@@ -20,12 +20,12 @@ from engine.feedback.exposures import ExposureLog
 from engine.feedback.journal import journal_of
 from engine.service import metrics
 from engine.service.access import Access
-from engine.service.engine_thread import EngineThread
-from engine.service.feedback.arms import MAIN_ARM, Trial
-from engine.service.feedback.commits import Committer
 from engine.service.feedback.routes import router as feedback_router
 from engine.service.lean_route import LeanRouter
-from engine.service.live_index import LiveIndex, keep_fresh
+from engine.service.live.arms import MAIN_ARM, Trial
+from engine.service.live.commits import Committer
+from engine.service.live.engine_thread import EngineThread
+from engine.service.live.index import LiveIndex, keep_fresh
 from engine.service.pages import browsing, lists
 from engine.service.pages.rendering import STATIC
 from engine.service.problems import REFUSALS, problem, problem_of

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from engine.errors import ArtifactError, EngineError, TitleError, UnknownIdError
-from engine.service.engine_thread import BusyError
+from engine.service.live.engine_thread import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER = 1

@@ -16,7 +16,7 @@ from engine.recommender import Engine
 from engine.service import metrics, questions
 from engine.service.answering import Shown, answer, documented, expose, index_of, to_json
 from engine.service.lean_route import LeanRoute
-from engine.service.live_index import LiveIndex
+from engine.service.live.index import LiveIndex
 from engine.service.problems import ProblemError
 
 router = APIRouter(route_class=LeanRoute)

@@ -19,9 +19,10 @@ from engine.catalogue.database import NO_EXTENSIONS
 from engine.config.sections import IngestConfig
 from engine.errors import SourceError
 from pipelines.inputs.spool import Input, file_of_input, num_bytes_of
+from pipelines.reading.formats import inspect_inputs, inspect_source
 from pipelines.reading.parquet import open_parquet, parquet_errors
 from pipelines.reading.reviews import stage_reviews
-from pipelines.reading.sources import Source, inspect_inputs, inspect_source, movie_file_beside, on_disk
+from pipelines.reading.sources import Source, movie_file_beside, on_disk
 from pipelines.text.streams import TextStream
 from pipelines.work.database import add_functions, run, work_database
 

@@ -25,9 +25,10 @@ from pipelines.ingest.selection import (
 from pipelines.ingest.times import read_times
 from pipelines.inputs.spool import Input, file_of_input
 from pipelines.reading.columns import check_given
+from pipelines.reading.formats import inspect_inputs
 from pipelines.reading.metadata import stage_metadata
 from pipelines.reading.reviews import stage_reviews
-from pipelines.reading.sources import Source, inspect_inputs, movie_file_beside
+from pipelines.reading.sources import Source, movie_file_beside
 from pipelines.reading.staging import limited_memory, memory_for_reading
 from pipelines.work.database import add_functions, count_rows, folder_of, run, run_checks, storage_errors
 from pipelines.work.progress import progress_of_files

@@ -8,17 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from engine.errors import SourceError
-from pipelines.reading.movie_lines import NUM_ITEM_FIELDS
-from pipelines.reading.names import MOVIE_COLUMNS, REVIEW_COLUMNS, plain_name
+from pipelines.reading.names import MOVIE_COLUMNS, NUM_ITEM_FIELDS, REVIEW_COLUMNS, plain_name
 from pipelines.reading.records import RecordReader, split_line
 from pipelines.reading.shapes import record_test
+from pipelines.reading.sources import Source
 from pipelines.text.lines import block_of
-
-if TYPE_CHECKING:
-    from pipelines.reading.sources import Source
 
 NUM_SAMPLED = 200
 """The largest number of records that are read from the start of a file as a sample."""

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 from engine.config.sections import IngestConfig
 from pipelines.reading.columns import Columns, movie_columns, say_movie_columns
-from pipelines.reading.movie_lines import NUM_ITEM_FIELDS, dat_movie, item_movie
-from pipelines.reading.names import DESCRIBING, field_paths, field_text
+from pipelines.reading.names import (
+    DESCRIBING,
+    NUM_ITEM_FIELDS,
+    dat_movie,
+    field_paths,
+    field_text,
+    item_movie,
+)
 from pipelines.reading.parquet import parquet_errors, text_relation
 from pipelines.reading.records import RecordReader, Records
 from pipelines.reading.sources import Source, on_disk

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate, compress, repeat
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from pipelines.reading.shapes import record_test
+from pipelines.reading.sources import Source
 from pipelines.text.lines import Block
 from pipelines.text.streams import MAX_LINE
-
-if TYPE_CHECKING:
-    from pipelines.reading.sources import Source
 
 BLANKS = " \t\r\n\v\f"
 """The characters of which a blank line consists."""

@@ -33,9 +33,9 @@ from pipelines.ingest.rejections import require_usable_metadata
 from pipelines.inputs.named import Sources, inputs_of
 from pipelines.inputs.spool import Input
 from pipelines.reading.columns import check_given
+from pipelines.reading.formats import inspect_inputs
 from pipelines.reading.links import scrape_links
 from pipelines.reading.metadata import stage_metadata
-from pipelines.reading.sources import inspect_inputs
 from pipelines.similar.evidence import Evidence
 from pipelines.similar.likeness import similar_table, similar_weights, write_similar
 from pipelines.similar.traits import read_traits

@@ -157,16 +157,16 @@ def test_a_server_that_is_gone_is_one_sentence_and_a_rollback_to_a_file_still_wo
 
 def test_one_process_at_a_time_has_the_embedded_database(index: Path) -> None:
     Engine.load(index).recommend(reviewer_id(3), k=5)
-    command = [sys.executable, "-m", "engine.cli.main", "recommend", "reviewer", reviewer_id(3)]
+    command = [sys.executable, "-m", "engine.cli", "recommend", "reviewer", reviewer_id(3)]
     done = subprocess.run([*command, "--index", str(index)], capture_output=True, text=True)
     assert done.returncode == 1
     assert "is in use by another process" in done.stderr
     assert "Traceback" not in done.stderr
-    command = [sys.executable, "-m", "engine.cli.main", "reindex", "--index", str(index)]
+    command = [sys.executable, "-m", "engine.cli", "reindex", "--index", str(index)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "is in use by another process" in done.stderr
-    command = [sys.executable, "-m", "engine.cli.main", "serve", "--index", str(index), "--workers", "2"]
+    command = [sys.executable, "-m", "engine.cli", "serve", "--index", str(index), "--workers", "2"]
     done = subprocess.run([*command, "--port", "0"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "serves one process at a time; give --workers 1" in done.stderr

@@ -250,7 +250,7 @@ class Build:
 
     def kill_at(self, pattern: str, *options: str) -> None:
         """Kills a build as soon as a checkpoint of such a name is there."""
-        command = [sys.executable, "-m", "engine.cli.main", *self._words, *options]
+        command = [sys.executable, "-m", "engine.cli", *self._words, *options]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not list((self.output / ".work").glob(pattern)):
             assert process.poll() is None, "the build ended before it could be killed"

@@ -16,7 +16,7 @@ import pytest
 from command_runs import Engine
 from invented_files import json_lines, rows, shop_movies, shop_reviews, table, write
 
-COMMAND = (sys.executable, "-m", "engine.cli.main")
+COMMAND = (sys.executable, "-m", "engine.cli")
 NEW_REVIEW = {"overall": 4, "reviewerID": "R001", "asin": "M001", "unixReviewTime": 1_600_000_000}
 
 

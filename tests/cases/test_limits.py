@@ -17,7 +17,7 @@ from invented_files import ROWS, json_lines, table, write
 from engine import Engine as Recommender
 from engine.errors import EngineError, FilterError
 
-COMMAND = (sys.executable, "-m", "engine.cli.main")
+COMMAND = (sys.executable, "-m", "engine.cli")
 SECONDS = 20
 """The longest time that a test gives a question whose limit is some seconds, on a busy machine."""
 

@@ -34,7 +34,7 @@ def run(
         "bash",
         sys.executable,
         "-m",
-        "engine.cli.main",
+        "engine.cli",
         *arguments,
     ]
     return subprocess.run(command, capture_output=True, env={**os.environ, **variables}, check=False)

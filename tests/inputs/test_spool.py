@@ -77,7 +77,7 @@ def test_a_device_of_zeros_is_refused_at_once(tmp_path: Path) -> None:
 def test_standard_input_is_read_by_the_commands(tmp_path: Path, given: list[str]) -> None:
     output = tmp_path / "out.csv"
     done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "prepare", *given, "--output", str(output)],
+        [sys.executable, "-m", "engine.cli", "prepare", *given, "--output", str(output)],
         input=b"user,item,rating\n" + b"".join(b"u%d,m%d,5\n" % (n % 4, n // 4) for n in range(16)),
         capture_output=True,
         check=True,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.config.sections import IngestConfig
+from pipelines.reading.formats import inspect_source
 from pipelines.reading.records import RecordReader
-from pipelines.reading.sources import Source, inspect_source
+from pipelines.reading.sources import Source
 from pipelines.reading.staging import open_blocks
 
 ROWS = [[f"u{n}", f"m{n % 7}", str(n % 5 + 1), str(1_400_000_000 + n)] for n in range(40)]

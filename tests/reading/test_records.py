@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.reading.formats import inspect_source
 from pipelines.reading.records import RecordReader
-from pipelines.reading.sources import Source, inspect_source
+from pipelines.reading.sources import Source
 from pipelines.text.lines import Block, block_of
 
 HEADER = ["user", "item", "rating", "summary"]

@@ -11,7 +11,7 @@ import pytest
 from engine.config.sections import IngestConfig
 from engine.errors import ConfigError, DataError, SourceError
 from pipelines.ingest.ingest import ingest
-from pipelines.reading.sources import inspect_source
+from pipelines.reading.formats import inspect_source
 from pipelines.work.database import open_database
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 from engine.feedback.exposures import ExposureLog
 from engine.feedback.journal import journal_of
 from engine.service.app import make_app
-from engine.service.feedback.arms import Trial, read_trial
+from engine.service.live.arms import Trial, read_trial
 from engine.service.settings import ServiceSettings
 from pipelines import add_reviews
 

@@ -24,7 +24,7 @@ from engine.errors import ConfigError
 from engine.recommender import Engine
 from engine.service.access import Access
 from engine.service.app import make_app
-from engine.service.engine_thread import BusyError, EngineThread
+from engine.service.live.engine_thread import BusyError, EngineThread
 from engine.service.settings import ServiceSettings, named_indexes
 
 TOKEN = "a-token-of-sixteen-letters"
@@ -211,7 +211,7 @@ def test_the_command_serves_with_two_processes_until_it_is_told_to_end(tmp_path:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "engine.cli.main", "serve", "--port", str(port), "--workers", "2"]
+    command = [sys.executable, "-m", "engine.cli", "serve", "--port", str(port), "--workers", "2"]
     environment = {**os.environ, "ENGINE_INDEX": str(tmp_path / "index")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         base = f"http://127.0.0.1:{port}"

@@ -1,1 +1,1 @@
-"""Receives reviews, clicks and hidden movies over HTTP; divides reviewers between indexes for A/B tests."""
+"""Receives reviews, clicks and hidden movies over HTTP."""

@@ -23,7 +23,7 @@ from engine.service.feedback.questions import (
     TakenAnswer,
 )
 from engine.service.lean_route import require_json
-from engine.service.live_index import LiveIndex
+from engine.service.live.index import LiveIndex
 from engine.service.problems import ProblemError
 from engine.service.routes import MovieId
 

@@ -75,7 +75,7 @@ def serve(
     list. If an index is built again, the service switches to the new build within seconds, without losing a
     request. The address /docs of the service describes all questions.
     """
-    from engine.service.feedback.arms import read_trial
+    from engine.service.live.arms import read_trial
     from engine.service.server import run
     from engine.service.settings import ServiceSettings, named_indexes
 

@@ -1,4 +1,4 @@
-"""Starts the command line, and ends a command with one sentence after Ctrl-C, SIGTERM or SIGHUP.
+"""Ends a command with one sentence after a signal: Ctrl-C (SIGINT), SIGTERM or SIGHUP.
 
 The first signal raises KeyboardInterrupt, so that the command can remove what it has begun to write. A second
 signal ends the process without a clean-up. The process also ends without a clean-up if the command has not
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.machinery import ExtensionFileLoader
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_APART = 0.3
@@ -67,27 +67,6 @@ def ending(number: int, error: BaseException) -> str:
     what = "Interrupted" if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}"
     notes = getattr(error, "__notes__", [])
     return "; ".join([f"{what}; every file and index is as it was before, or complete", *notes]) + "."
-
-
-def start() -> NoReturn:
-    """Runs the command line, and ends the process with the command's exit code."""
-    code: Any = None
-    try:
-        with listening(for_good=True):
-            from engine.cli.main import main
-
-            main.main()
-    except SystemExit as end:
-        code = end.code
-    except BaseException as error:
-        if _state.first is None:
-            raise
-        code = 128 + _state.first
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"Error: {ending(_state.first, error)}\n")
-    if _state.first is not None and code:
-        _exit_at_once(_state.first)
-    sys.exit(code)
 
 
 @contextmanager
@@ -200,17 +179,17 @@ def _watch(reader: int) -> None:
             elif not first:
                 first, began = byte[0], time.monotonic()
             elif time.monotonic() - began > _SECONDS_APART:
-                _exit_at_once(first)
+                exit_at_once(first)
         elif _state.again:
             num_sent += 1
             signal.pthread_kill(threading.main_thread().ident or 0, first)
         if first and time.monotonic() - began > _SECONDS_TO_END:
             with suppress(OSError, ValueError):
                 sys.stderr.write(f"Error: {ending(first, KeyboardInterrupt())}\n")
-            _exit_at_once(first)
+            exit_at_once(first)
 
 
-def _exit_at_once(number: int) -> NoReturn:
+def exit_at_once(number: int) -> NoReturn:
     """Ends the process without Python's own shutdown, in which interrupted libraries may crash."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

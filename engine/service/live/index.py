@@ -13,9 +13,9 @@ from engine.errors import ArtifactError, EngineError
 from engine.feedback.journal import Journal
 from engine.recommender import Engine
 from engine.service import metrics
-from engine.service.engine_thread import EngineThread
-from engine.service.feedback.arms import MAIN_ARM
-from engine.service.feedback.commits import Committer
+from engine.service.live.arms import MAIN_ARM
+from engine.service.live.commits import Committer
+from engine.service.live.engine_thread import EngineThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,7 +12,7 @@ START = """
 import sys, threading, time
 import click
 import engine.cli.main as cli
-from engine.cli.start import start
+from engine.cli.__main__ import start
 from engine.errors import DataError
 
 @click.command()
@@ -108,7 +108,7 @@ def test_two_signals_at_once_are_one_and_a_later_one_ends_the_process(tmp_path: 
 
 
 def test_a_command_that_does_not_listen_is_ended_after_a_while() -> None:
-    with begin(f"import engine.cli.start as begun; begun._SECONDS_TO_END = 0.5{DEAF}") as process:
+    with begin(f"import engine.cli.signals as begun; begun._SECONDS_TO_END = 0.5{DEAF}") as process:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGINT

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from engine.feedback.events import Event
 from engine.feedback.journal import Journal
 from engine.feedback.writing import JournalWriter, RepeatedIdError
-from engine.service.engine_thread import BusyError
+from engine.service.live.engine_thread import BusyError
 
 Outcome = list[bool] | RepeatedIdError
 
