@@ -107,6 +107,14 @@ def calibration_bins(
     ]
 
 
+def discounts(k: int) -> Doubles:
+    """Returns what a hit at each position of a top list adds to the discounted cumulative gain: float64 [k].
+
+    A hit at the position i = 1..k adds `1 / log2(i + 1)` (Jarvelin and Kekalainen 2002).
+    """
+    return 1 / np.log2(np.arange(2, k + 2))
+
+
 def ndcg(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:
     """Returns each reviewer's normalised discounted cumulative gain (Jarvelin and Kekalainen 2002).
 
@@ -138,11 +146,11 @@ def ndcg_of_ranks(
     >>> ndcg_of_ranks(np.array([0, 1, 5]), np.array([0, 1, 1]), [1, 2], 2).round(4).tolist()
     [1.0, 0.3869]
     """
-    discounts = 1 / np.log2(np.arange(2, k + 2))  # [k]
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])  # [k + 1]
+    gains = discounts(k)
+    ideal = np.concatenate([[0.0], np.cumsum(gains)])  # [k + 1]
     best = ideal[np.minimum(np.asarray(num_relevant), k)]
     found = ranks < k
-    return _share(np.bincount(reviewers[found], discounts[ranks[found]], len(best)), best)
+    return _share(np.bincount(reviewers[found], gains[ranks[found]], len(best)), best)
 
 
 def recall(hits: NDArray[np.bool_], num_relevant: ArrayLike) -> Doubles:

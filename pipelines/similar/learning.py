@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.arrays import Doubles, Floats, Rows, distinct, k_highest_of_rows, spans
 from engine.model.scorer import Model
 from pipelines.dataset.reviews import Reviews
+from pipelines.measuring.metrics import discounts
 from pipelines.similar.evidence import Evidence, units
 from pipelines.similar.likeness import Weights
 from pipelines.similar.traits import Traits
@@ -49,7 +50,7 @@ lists that are made from shared reviewers alone."""
 _LEAST = 1e-6
 """A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
 infinite."""
-_GAINS = 1 / np.log2(np.arange(2, K + 2))
+_GAINS = discounts(K)
 """The gains of right answers at the positions of a list of K movies, float64 [K]."""
 _LAST = -1e6
 """The similarity of unused positions in the array of candidates, so low that unused positions come last."""

@@ -13,7 +13,7 @@ from engine.model.histories import recency_weights
 from engine.model.neighbours import NearTable
 from engine.model.scorer import ALL, SUCCESSOR_RECENCY, Model
 from pipelines.dataset.reviews import Reviews
-from pipelines.measuring.metrics import ndcg_of_ranks
+from pipelines.measuring.metrics import discounts, ndcg_of_ranks
 from pipelines.training.one_model import TrainedModel
 
 _MAX_REVIEWERS = 2000
@@ -111,12 +111,12 @@ def figures_of_grid(
         float64 [num_near_weights, num_like_weights], the mean NDCG over all reviewers.
     """
     rows, columns = parts.relevant.nonzero()
-    discounts = 1 / np.log2(np.arange(2, max(_DEPTHS) + 2))
-    ideal = np.cumsum(discounts)
-    gains = np.zeros((len(discounts) + 1, len(rows)))  # The last row is the gain of all higher ranks: none.
+    discounted = discounts(max(_DEPTHS))
+    ideal = np.cumsum(discounted)
+    gains = np.zeros((len(discounted) + 1, len(rows)))  # The last row is the gain of all higher ranks: none.
     for depth in _DEPTHS:
         best = ideal[np.minimum(parts.num_relevant, depth)[rows] - 1]
-        gains[:depth] += discounts[:depth, None] / best / len(_DEPTHS)
+        gains[:depth] += discounted[:depth, None] / best / len(_DEPTHS)
     figures = np.zeros((len(near_weights), len(like_weights)))
     step = max(1, _COMPARED_AT_ONCE // relevance.shape[1])
     for begin in range(0, len(rows), step):
@@ -132,7 +132,7 @@ def figures_of_grid(
             for column, bound in enumerate(bounds):
                 is_ahead = come >= bound  # The candidate's score is at least the score of the held-out like.
                 ranks = is_ahead.view(np.int8).sum(axis=1, dtype=np.int16) - 1
-                figures[row, column] += gains[np.minimum(ranks, len(discounts)), numbers].sum()
+                figures[row, column] += gains[np.minimum(ranks, len(discounted)), numbers].sum()
     return figures / len(parts.num_relevant)
 
 
