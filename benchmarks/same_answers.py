@@ -32,7 +32,8 @@ TOLERANCE = 1e-3
 IGNORED = {
     *("location", "directory", "path", "sha256", "size"),
     *("built_at", "created", "package_version", "seconds", "fit_seconds", "when"),
-    *("build", "index_rebuilt_from", "output", "pace", "seconds_a_megabyte", "disk"),
+    *("build", "build_before", "index_rebuilt_from", "output", "pace", "seconds_a_megabyte", "disk"),
+    *("digest", "bytes", "bytes_alone"),
 }
 """Names of values that differ from run to run."""
 
