@@ -209,7 +209,11 @@ def _known(movies: MovieMap) -> Iterator[tuple[str | None, int]]:
 
 
 def _meaning(name: str, groups: Sequence[str], movies: MovieMap) -> str:
-    """Returns a line of the legend of the map: a group's name, number of movies and most reviewed movie."""
+    """Describes one group of movies, such as a decade, for the legend of the report's map of movies.
+
+    The returned text holds the group's name, the number of movies in the group, and the title of the most
+    reviewed movie in the group.
+    """
     members = [known for known, group in zip(_known(movies), groups, strict=True) if group == name]
     titled = [(count, title) for title, count in members if title]
     example = f", such as {max(titled)[1][:_LONGEST_EXAMPLE]}" if titled else ""

@@ -50,10 +50,10 @@ _TUNING_REVIEWERS = 200
 """The largest number of reviewers whose top lists are used to tune the vector index. If the data has enough
 reviewers, the recall of the search is later measured with reviewers who took no part in the tuning."""
 _STRONGEST_PARTS = (48, 32, 24, 16, 12, 8, 6, 4)
-"""The small vector index `Search.strongest` holds only movies that score high for many reviewers. Each number
-in `_STRONGEST_PARTS` gives a possible size of the small vector index: the number of all movies, divided by
-the number in `_STRONGEST_PARTS`. The build chooses the smallest of these sizes for which a search of the
-small vector index has a high enough recall."""
+"""The possible sizes of the vector index `Search.strongest`, which holds only movies that score high for many
+reviewers. A number n in `_STRONGEST_PARTS` stands for a vector index of one n-th of all movies. The build
+tries the numbers of `_STRONGEST_PARTS` from left to right, until a search with the vector index
+`Search.strongest` has a high enough recall."""
 
 
 class Search(NamedTuple):
@@ -169,15 +169,15 @@ def _find_strongest(
 ) -> tuple[StrongestIndex | None, float]:
     """Chooses the smallest set of movies that is enough to make good top lists of all reviewers.
 
-    The function tries larger and larger sets of movies, until one set is enough for good top lists. Each
-    tried set holds the movies that are most likely to score high for many reviewers. A set of movies is
-    enough if the two-stage search, with a vector index of only this set, has at least the recall
-    `_tuning_target(config)`.
+    The function tries larger and larger sets of movies, up to a quarter of all movies. Every tried set of
+    movies holds the movies that are most likely to score high for many reviewers. For each set of movies, the
+    function measures the recall of the two-stage search with a vector index of only the movies in the set.
+    The function chooses the first set of movies with a recall of at least `_tuning_target(config)`.
 
     Returns:
-        An exact vector index of the chosen movies, and the recall of the search with this vector index. The
-        largest set holds a quarter of all movies. If even the search with the largest set has too low a
-        recall, the function returns None in place of a vector index, and the recall with the largest set.
+        An exact vector index of the chosen movies, and the recall of the two-stage search with the vector
+        index. If the recall is too low even with a quarter of all movies, the function returns None, and the
+        recall with a quarter of all movies.
     """
     vectors = model.relevance.movie_vectors
     queries = model.reviewers(reviewer_rows).queries
@@ -199,7 +199,10 @@ def _tuning_target(config: Config) -> float:
 
 
 def _widen(model: Model, vectors: VectorIndex, judge: _Judge, floor: float) -> tuple[int, float]:
-    """Raises the number of candidates until the recall is at least `floor`; returns both numbers."""
+    """Raises the number of candidates of the two-stage search until its recall is at least `floor`.
+
+    Returns the number of candidates, and the recall of the two-stage search with this number of candidates.
+    """
     num_candidates = min(FIRST_CANDIDATES, model.num_movies)
     while True:
         recall = judge.recall(CandidateSource(model, vectors, num_candidates))

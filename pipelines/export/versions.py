@@ -15,8 +15,8 @@ from engine.artifact.reader import Artifact
 from engine.artifact.writer import ArtifactWriter
 
 SEARCH_FILES = (VECTOR_INDEX_FILE, ADDRESS_FILE, STRONGEST_FILE, REPORT_FILE)
-"""The files of the vector indexes and of the report. A version with new vector indexes writes its own files
-of this kind, in place of taking over the files of the previous version."""
+"""The files of the vector indexes and of the report. A version with new vector indexes writes new vector
+index files and a new report, in place of taking over the files of the previous version."""
 
 
 def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
@@ -33,9 +33,10 @@ def take_over_sections(artifact: Artifact, writer: ArtifactWriter) -> None:
 def take_over_files(artifact: Artifact, writer: ArtifactWriter, *, leave_out: Collection[str] = ()) -> None:
     """Adds to the new version every file of the previous version that the new version does not have.
 
-    The previous version and the new version of the index share each added file on disk, so writing to an
-    added file would change both versions. Callers must write all changed files before calling
-    `take_over_files`, or name the changed files in `leave_out`.
+    A file is added as a hard link if the file system allows hard links. The previous version and the new
+    version share the bytes of a hard-linked file, so writing to the hard-linked file changes both versions.
+    Callers must write all changed files before calling `take_over_files`, or name the changed files in
+    `leave_out`.
     """
     written = {path.name for path in writer.files}
     for name in artifact.files:

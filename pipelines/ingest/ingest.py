@@ -73,11 +73,11 @@ def ingest(
     The rows of the tables `reviewers` and `movies` are numbered in the order of the ids' bytes. The staging
     tables are dropped at the end.
 
-    Cold movies are movies that metadata describes, and that have too few reviews for training. If `cold`
-    enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The table
-    `cold_reviews` holds those reviews of cold movies whose reviewers are kept. The tables `reviews`,
-    `reviewers` and `movies` hold nothing about cold movies. In the returned counts, reviews of cold movies
-    are dropped rows.
+    A cold movie is a movie that metadata describes, and that has no review or too few reviews for training.
+    If `cold` enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The
+    table `cold_reviews` holds the few reviews of cold movies by the reviewers in the table `reviewers`. The
+    tables `reviews`, `reviewers` and `movies` hold nothing about cold movies. The returned counts include the
+    few reviews of cold movies among the dropped rows.
 
     Args:
         database: an empty database that `work_database` opened.

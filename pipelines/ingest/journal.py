@@ -70,8 +70,8 @@ def read_journal(
         before: a build that already holds the beginning of the journal; reading starts where the build
             stopped, and movies that are hidden in the build stay hidden. If `before` is None, the whole
             journal is read.
-        scale: the rating scale of the index; reviews with ratings outside the rating scale are counted, but
-            not copied to the file. If `scale` is None, all reviews are copied.
+        scale: the rating scale of the index. Reviews with ratings outside the rating scale are counted, but
+            are not copied to the file of reviews. If `scale` is None, all reviews of the journal are copied.
 
     Raises:
         ArtifactError: the journal cannot be read.
@@ -127,10 +127,10 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes a file of a build: the hidden movies of each reviewer, as read from the first journal.
+    """Writes a file of a build: the movies that each reviewer has hidden in the journal of `parts[0]`.
 
-    Each item of `parts` holds what was read from one journal; only the first item is used. The journal in the
-    index directory, if there is one, is the first of the journals (see `own_first`).
+    Each item of `parts` holds what was read from one journal of feedback; only `parts[0]` is used. If the
+    index directory has a journal, `parts[0]` belongs to the journal in the index directory (see `own_first`).
     """
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
@@ -138,10 +138,10 @@ def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
 
 
 def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes to the manifest of a build the position up to which the first journal was read.
+    """Writes to a build's manifest the position up to which the feedback journal of `parts[0]` was read.
 
-    Each item of `parts` holds what was read from one journal. The journal in the index directory, if there is
-    one, is the first of the journals (see `own_first`).
+    Each item of `parts` holds what was read from one journal of feedback; only `parts[0]` is used. If the
+    index directory has a journal, `parts[0]` belongs to the journal in the index directory (see `own_first`).
     """
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

@@ -65,11 +65,16 @@ def are_counts(ratings: Doubles, num_rows: Rows) -> bool:
     """Tells whether ratings look like counts, such as plays: most are small, and a few are very large.
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
-    each rating. Ratings look like counts if four conditions are true. First, no rating is negative. Second,
-    the mean rating is at least 1.25 times the median rating. Third, more than 2% of the rows, with at least
-    seven different ratings, have a rating above four times the median rating. Fourth, among the ratings above
-    four times the median rating, the highest rating is at least 1.5 times the lowest rating. Ratings of 0 are
-    ignored, because a rating of 0 may stand for a movie that was not rated.
+    each rating. The ratings look like counts if the ratings meet five conditions:
+
+    * Condition 1 for counts: no rating is negative.
+    * Condition 2 for counts: the mean rating is at least 1.25 times the median rating.
+    * Condition 3 for counts: more than 2% of all rows have a rating above four times the median rating.
+    * Condition 4 for counts: at least seven distinct ratings are above four times the median rating.
+    * Condition 5 for counts: the highest rating is at least 1.5 times the lowest rating that is above four
+      times the median rating.
+
+    Ratings of 0 are ignored, because a rating of 0 may stand for a movie that was not rated.
     """
     if not len(ratings) or ratings[0] < 0:
         return False
@@ -128,12 +133,12 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
     The argument `ratings` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
     each rating. A rating is outside the scale if a gap separates the rating from the other ratings, and the
-    rating is either rare, or a code (such as 99) for a missing rating. A gap is the distance between two
-    successive ratings. A gap separates high ratings from lower ratings if the gap is wider than the range of
-    the lower ratings (highest minus lowest). A gap separates low ratings from higher ratings if the gap is
-    wider than the range of the higher ratings. A rare low rating may be honest, so a low rating counts as
-    outside the scale only if the rating is negative. The rating -1 counts as a code for a missing rating if
-    all other ratings are at least 0.1.
+    rating is either rare, or a code (such as 99) for a missing rating. A gap is the difference between a
+    distinct rating and the next higher distinct rating. A gap separates high ratings from lower ratings if
+    the gap is wider than the range of the lower ratings (highest minus lowest). A gap separates low ratings
+    from higher ratings if the gap is wider than the range of the higher ratings. A rare low rating may be
+    honest, so a low rating counts as outside the scale only if the rating is negative. The rating -1 counts
+    as a code for a missing rating if all other ratings are at least 0.1.
     """
     coded = np.isin(ratings, _CODES)
     odd = np.zeros(len(ratings), dtype=bool)
@@ -156,14 +161,16 @@ def off_scale(ratings: Doubles, num_rows: Rows) -> NDArray[np.bool_]:
 
 
 def _num_beyond(values: Doubles, num_rows: Rows, most_odd: float = _MOST_ODD) -> int:
-    """Counts the distinct ratings that are above a wide gap, if rows with such high ratings are rare.
+    """Counts the distinct ratings above a wide gap between ratings, if few rows have such high ratings.
 
     The argument `values` holds the distinct ratings, ascending, and `num_rows` holds the number of rows with
-    each rating. A gap is the distance between two successive ratings. A gap is wide if the gap is wider than
-    the range of all ratings below the gap. Rows with a rating above a wide gap are rare if such rows are at
-    most the share `most_odd` of all rows. A single row with a rating above a wide gap is also rare if there
-    are more than _FEW_RATINGS rows in all. A wide gap counts only if at least _FEWEST_LEVELS distinct ratings
-    are below the wide gap.
+    each rating. A gap is the difference between a distinct rating and the next higher distinct rating. A gap
+    is wide if the gap is wider than the range (highest minus lowest) of all ratings below the gap.
+
+    A wide gap is accepted only if at least _FEWEST_LEVELS distinct ratings are below the wide gap. A wide gap
+    is accepted only if few rows have ratings above the wide gap: at most the share `most_odd` of all rows, or
+    a single row of more than _FEW_RATINGS rows in all. The function counts the distinct ratings above the
+    lowest accepted gap between ratings. If no gap between ratings is accepted, the function returns 0.
     """
     if len(values) <= _FEWEST_LEVELS:
         return 0

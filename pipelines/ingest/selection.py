@@ -40,14 +40,19 @@ def select_reviews(
 
     Returns the number of duplicate reviews, and the number of rows that each filter dropped.
 
-    First, the settings `since` and `until` drop reviews by day, and the setting `verified_only` drops reviews
-    that are not marked as verified. Reviews outside the range of days (`since` to `until`) are dropped before
-    duplicate reviews are dropped. If duplicate reviews were dropped first, a later review outside the range
-    of days would replace an earlier review inside the range of days. Second, if a reviewer has several
-    reviews of a movie, all but the latest review are dropped. Third, the SQL condition of the setting `where`
-    drops reviews; the SQL condition may use counts and averages over the remaining reviews. Last, the k-core
-    filter drops reviewers and movies with too few reviews, so that every kept reviewer and every kept movie
-    has enough reviews.
+    Reviews are dropped in this order:
+
+    * The settings `since` and `until` drop reviews by day.
+    * The setting `verified_only` drops reviews that are not marked as verified.
+    * If a reviewer has several reviews of a movie, only the reviewer's latest review of the movie is kept.
+    * The SQL condition of the setting `where` drops reviews. The SQL condition may use counts and averages
+      over the reviews that are left after duplicate reviews are dropped.
+    * The k-core filter drops reviewers and movies with too few reviews, so that every kept reviewer and every
+      kept movie has enough reviews.
+
+    Reviews outside the range of days (`since` to `until`) are dropped before duplicate reviews are dropped.
+    If duplicate reviews were dropped first, a later review outside the range of days would replace an earlier
+    review inside the range of days.
 
     Raises:
         DataError: no review is kept; or a single reviewer or movie is kept, and `few` is false.
@@ -90,7 +95,7 @@ def scrape_wanted_links(database: duckdb.DuckDBPyConnection, wanted: str, config
 def _apply_condition(
     database: duckdb.DuckDBPyConnection, config: IngestConfig, condition_columns: Collection[str]
 ) -> int:
-    """Fills the table `core_reviews` with the latest reviews that meet the SQL condition `where`.
+    """Fills the table `core_reviews` with the rows of `latest_reviews` that meet the SQL condition `where`.
 
     Returns the number of reviews in the table `core_reviews`.
     """
@@ -125,7 +130,7 @@ def _filter_errors(condition: str) -> Iterator[None]:
 
 
 def _shrink_to_core(database: duckdb.DuckDBPyConnection, config: IngestConfig) -> int:
-    """Drops reviewers and movies with too few reviews, again and again until all have enough reviews.
+    """Drops reviewers and movies with few reviews, until all remaining reviewers and movies have enough.
 
     Returns the number of kept reviews, which are in the table `core_reviews`.
     """
@@ -185,9 +190,11 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
     """Fills the table `cold_movies` with the movies that have metadata, but too few reviews to be kept.
 
-    A cold movie has at most `cold.max_reviews` reviews, which are written to the table `cold_reviews`. A cold
-    movie must meet the SQL condition of the setting `where`, which sees null in every column of reviews. The
-    tables `reviewers` and `movies` must be filled.
+    A movie in the table `cold_movies` has no reviews, or at most `cold.max_reviews` reviews. The few reviews
+    of cold movies by reviewers in the table `reviewers` are written to the table `cold_reviews`. A cold movie
+    must meet the SQL condition of the setting `where`. When the SQL condition is applied to a cold movie,
+    every column that describes a review, such as `rating`, is null. The tables `reviewers` and `movies` must
+    be filled before the call.
 
     Raises:
         FilterError: the SQL condition fails on the data.

@@ -65,7 +65,8 @@ def lake_table_at(source: Path | str) -> LakeTable | None:
 def refuse_table_inside(folder: Path, parts: tuple[str, ...]) -> None:
     """Raises SourceError if a path below a folder shows that the folder holds a Delta or Iceberg table.
 
-    Reading the folder of a table file by file would also read the rows that were deleted from the table.
+    A program that reads the data files of a Delta or Iceberg table one by one would also read rows that were
+    deleted from the table.
     """
     is_iceberg = parts[-2:-1] == (_ICEBERG_FOLDER,) and _ICEBERG_FILE.fullmatch(parts[-1])
     if _DELTA_LOG in parts or is_iceberg:

@@ -74,7 +74,8 @@ def _public(part: str | os.PathLike[str]) -> str:
 class RemoteFile:
     """Holds the address, size and mark of a remote file; the mark changes when the remote file changes.
 
-    The storage gave the size and the mark at the time when the remote files were listed.
+    The size is a number of bytes, and the mark is a text such as an ETag. The storage reported the size and
+    the mark when `remote_files` listed the remote file.
     """
 
     url: str
@@ -82,7 +83,7 @@ class RemoteFile:
     """The number of bytes of the remote file."""
     mark: str
     """A text from the storage, such as an ETag, that changes when the remote file changes; empty if the
-    storage gives none."""
+    storage gives no such text."""
 
 
 def is_url(text: str) -> bool:
@@ -107,9 +108,13 @@ def names_at(url: str) -> list[str]:
 
 
 def remote_files(url: str, is_wanted: Callable[[str], bool]) -> Iterator[RemoteFile]:
-    """Yields the remote files that the address of a file, a folder or a pattern names, sorted by name.
+    """Yields the remote files at an address, sorted by path.
 
-    The function `is_wanted` takes the path of a file below the folder, and tells whether to yield the file.
+    The address `url` may be the address of a file, of a folder, or a pattern such as s3://bucket/*.csv. A
+    folder stands for all files below the folder. The function `is_wanted` gets the path of a file, relative
+    to the folder, and tells whether to yield the file. For a file that matches a pattern, `is_wanted` gets
+    the name of the file. If `url` is the address of a single file, the file is yielded without asking
+    `is_wanted`.
 
     Raises:
         ConfigError: the scheme of the address is unknown, or the Python package for the scheme is not

@@ -24,8 +24,8 @@ number of movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of similarities in a batch that is kept in memory: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13
-"""The number of rows in a batch when two neighbour tables are added; larger batches would take more
-memory."""
+"""The function `with_content` sums the weights of two neighbour tables for this number of movies at a time; a
+larger number would take more memory."""
 
 
 def content_features(words: csr_array) -> Floats | None:

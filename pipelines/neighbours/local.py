@@ -50,29 +50,32 @@ def local_neighbours(
 ) -> list[NeighbourTable]:
     """Builds a neighbour table for each L2 penalty, from the matrix `local_model + 0.3 * low_pass_filter`.
 
-    The matrix holds a weight for each pair of movies; the movies with the largest weights become neighbours.
+    The matrix `local_model + 0.3 * low_pass_filter` holds a weight for each pair of movies. The movies with
+    the largest weights in a movie's row of the matrix become the neighbours of the movie.
 
     The local linear model uses a reviewer's reviews of other movies to predict whether the reviewer reviewed
     a movie. The local linear model is called local, because only the movies that share the most reviewers
-    with the predicted movie are used for the prediction. The local linear model has the least penalised
-    squared error (as in SLIM, Ning & Karypis 2011, but with a penalty on squared weights).
+    with the predicted movie are used for the prediction. The weights of the local linear model are fitted by
+    minimising the squared error of the predictions plus an L2 penalty. The local linear model is a variant of
+    SLIM (Ning & Karypis 2011) that penalises only the squared weights.
 
-    The low-pass filter is a matrix with a weight for each pair of movies, which also relates movies that
-    share no reviewer. The low-pass filter keeps only the strongest components of the matrix of reviews (Shen
-    et al. 2021, "How powerful is graph convolution for recommendation?"). To compute the low-pass filter,
-    each row and each column of the matrix of reviews is first divided by the square root of the row's or the
-    column's sum. After these divisions, the strongest components (right singular vectors) of the matrix of
-    reviews are computed. The strongest components become the columns of a matrix V, which has a row for each
-    movie. The low-pass filter has, for the movies i and j, the weight `(V V')[i, j] * root(j) / root(i)`,
-    where V' is the transpose of V, and `root` is the square root of the sum of the weights of a movie's
-    reviews.
+    The low-pass filter is a matrix with a weight for each pair of movies, and also relates movies that share
+    no reviewer. The low-pass filter is made from only the strongest components of the matrix of reviews (Shen
+    et al. 2021, "How powerful is graph convolution for recommendation?"). The low-pass filter has these
+    formulas for a reviewer u and the movies i and j, in which a sum below 1 counts as 1:
+
+        R = the matrix of weighted reviews, [num_reviewers, num_movies]
+        N[u, i] = R[u, i] / sqrt(sum of row u of R) / sqrt(sum of column i of R)
+        V = the strongest right singular vectors of N, as columns, [num_movies, num_components]
+        root(i) = sqrt(sum of column i of R)
+        low_pass_filter[i, j] = (V @ V.T)[i, j] * root(j) / root(i)
 
     Args:
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
         penalties: the L2 penalties. For each L2 penalty, one local linear model is fitted, and one neighbour
-            table is returned. The error of a local linear model is the squared error of the predictions plus
-            the L2 penalty times the sum of the squared weights.
+            table is returned. Fitting minimises the squared error of the predictions plus the L2 penalty
+            times the sum of the squared weights.
         num_neighbours: how many neighbours each movie keeps.
         seed: seed of the randomised singular value decomposition that computes the components of the low-pass
             filter.
@@ -126,10 +129,10 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
 
 
 def _filter(signals: csr_array, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Computes the low-pass filter of `local_neighbours` as two matrices, [num_movies, num_components].
+    """Computes two matrices A and B, for which `A @ B.T` is the low-pass filter of `local_neighbours`.
 
-    The product of the first matrix and the transposed second matrix is the low-pass filter: a matrix with a
-    weight for each pair of movies, made from the strongest components of the matrix of reviews.
+    The matrices A and B have the shape [num_movies, num_components]. The low-pass filter is a matrix with a
+    weight for each pair of movies; `local_neighbours` gives the formulas of the low-pass filter.
     """
     from scipy.sparse import diags_array
     from sklearn.utils.extmath import randomized_svd

@@ -28,8 +28,9 @@ FEW_L2_FACTORS = (1.0, 2.0)
 """The multiples of the configured L2 penalty that are tried for large catalogues; few multiples are tried,
 because the time of the linear model grows with the cube of the number of movies."""
 LOCAL_L2_FACTORS = (0.5, 1.0)
-"""The multiples of the configured L2 penalty that are tried for the local linear model of `local_neighbours`;
-a catalogue that is too large for the linear model gets local linear models."""
+"""The multiples of the configured L2 penalty that are tried for the method *local* of `build_neighbours`. The
+method *local* is tried in place of the method *linear* for catalogues with more movies than the setting
+`neighbours.linear_up_to`."""
 DAMPINGS = (10.0, 40.0)
 """The dampings that are tried for the method *damped* of `build_neighbours`; a damping is a number that is
 added to the geometric mean of two movies' numbers of reviews."""
@@ -123,15 +124,18 @@ def build_neighbours(
 
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
     0 if few reviewers reviewed both movies. In the method *co-reviews*, a reviewer of n movies counts as `1 /
-    sqrt(n)` reviewers, and likes weigh more than other reviews. In the method *damped*, the similarity of two
-    movies is a quotient. The dividend is the sum of `1 / sqrt(number of the reviewer's reviews)` over the
-    reviewers who reviewed both movies. The divisor is the damping plus the geometric mean of the two movies'
-    numbers of reviews. The method *damped* gives all reviews the same weight. A large damping favours popular
-    movies, because it lowers the similarities of rarely reviewed movies, which are mostly due to chance. The
-    method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
+    sqrt(n)` reviewers, and likes weigh more than other reviews.
+
+    The method *damped* computes the similarity of two movies as `shared / (damping + mean)`. In the method
+    *damped*, `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers who
+    reviewed both movies, and `mean` is the geometric mean of the two movies' numbers of reviews. The method
+    *damped* gives likes and other reviews the same weight. A large damping lowers the similarities of rarely
+    reviewed movies, which are mostly due to chance, and so favours popular movies.
+
+    The method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
     `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods *linear*
-    and *local* are explained in `linear_neighbours` and in `local_neighbours`; both weigh likes more than
-    other reviews.
+    and *local* are explained in `linear_neighbours` and in `local_neighbours`. The methods *linear* and
+    *local* weigh likes more than other reviews.
 
     Args:
         reviews: the training reviews.
@@ -187,8 +191,8 @@ def linear_neighbours(
     Args:
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
-        l2: the penalty on the squares of the linear model's weights; about the number of common reviewers
-            that two movies need before the model trusts the pair.
+        l2: the penalty on the squares of the linear model's weights. Two movies need about `l2` common
+            reviewers to get a large weight.
         num_neighbours: the number of neighbours that each movie keeps.
     """
     from scipy import linalg

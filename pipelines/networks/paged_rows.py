@@ -3,8 +3,8 @@
 A training row holds the numbers that training keeps for one reviewer: the reviewer's embedding, and the
 optimizer's running means of the gradients. A block consists of successive batches of a round whose reviewers
 are few enough to fit into memory together. Dividing a round into blocks does not change the order of the
-batches. A training with blocks therefore has the same result as a training with the training rows of all
-reviewers in memory.
+batches. Because the order of the batches stays the same, training block by block gives the same result as
+training with the training rows of all reviewers in memory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Block(NamedTuple):
 def table_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
     """Returns the size in bytes of the embeddings of all reviewers, with the optimizer's running means.
 
-    The size is 0 if reviewers have no embeddings.
+    The returned size is 0 if reviewers have no embeddings.
     """
     return 0 if config.reviewer_embeddings == "none" else num_reviewers * _row_bytes(config)
 
@@ -56,9 +56,9 @@ def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
     """Returns how many bytes a training writes to files to keep reviewers' embeddings out of memory.
 
     One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients. A
-    second file holds the embeddings of the best round. No file is written if the embeddings of all reviewers,
-    with the running means of the gradients, take no more bytes than the setting `relevance.memory_limit`
-    allows. The function then returns 0.
+    second file holds the embeddings of the best round. If the embeddings and running means of all reviewers
+    take no more memory than the setting `relevance.memory_limit` allows, no file is written, and the function
+    returns 0.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)
@@ -95,9 +95,10 @@ class PagedRows:
     """Keeps reviewers' embeddings in a file during training, and loads one block of reviewers at a time.
 
     The temporary file has a training row for each reviewer: the reviewer's embedding, and the optimizer's
-    running means of the gradients. The training rows of a block are moved from the file to the variables of
-    the network, and later back. The temporary file has no name, so that the file is gone when the process
-    ends.
+    running means of the gradients. A block is a group of successive batches whose reviewers fit into memory
+    together. Before the first batch of a block, the training rows of the block's reviewers are copied from
+    the file to the network's variables. After the last batch of a block, the block's training rows are copied
+    back to the file. The temporary file has no name, so that the file is gone when the process ends.
 
     Args:
         num_rows: the number of reviewers; the file holds one training row for each reviewer.
@@ -219,7 +220,7 @@ class PagedRows:
     def _pieces(self, rows: Rows) -> Iterator[Rows]:
         """Divides reviewer rows into pieces, and releases the memory of the mapped files after each piece.
 
-        The operating system may keep the released pages of the files in its cache.
+        The operating system may still keep the released parts of the mapped files in a cache of its own.
         """
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             yield rows[first : first + _ROWS_AT_ONCE]

@@ -2,9 +2,9 @@
 
 In each round, every worker trains on its group of reviewers. After each round, the tables that the workers
 have learned, such as the movie vectors, are averaged, as in local SGD (Stich 2019). Each row of the averaged
-tables, such as a movie's vector, is a weighted mean of the workers' rows. In the weighted mean, a worker's
-row counts as many times as the worker has updated the row in the round. Groups of reviewers that are trained
-in one process give the same result as groups of reviewers in several workers.
+tables, such as a movie's vector, is a weighted mean of the workers' rows. In the weighted mean of the
+workers' rows, a worker's row counts as many times as the worker has updated the row in the round. Groups of
+reviewers that are trained in one process give the same result as groups of reviewers in several workers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from pipelines.work.runners import Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
 Tables = list[list[Floats]]
-"""The learned parameters that all groups of reviewers share. The parameters form several tables: the movie
-vectors, the history vectors, the movie biases and the weights of rating levels. `Tables` holds a list of four
-arrays for each of these tables. The four arrays are the table itself, the running means of squared gradients,
-the number of updates of each row, and the running means of gradients."""
+"""The learned parameters that all groups of reviewers share: one inner list of arrays for each shared table.
+The shared tables are the movie vectors, the history vectors, the movie biases and the weights of rating
+levels. Each inner list of `Tables` holds four arrays: the shared table itself, the running means of squared
+gradients, the number of updates of each row, and the running means of gradients."""
 _UPDATES = 2
 """In `Tables`, each table has a list of arrays; the array at this position holds the number of updates of
 each row."""
@@ -46,7 +46,10 @@ class Share(NamedTuple):
 
 
 class Part:
-    """Trains the relevance head on one group of reviewers; a round starts from tables that all groups share.
+    """Trains the relevance head on one group of reviewers, in this process or in a worker.
+
+    Each round of training starts from the parameters that all groups of reviewers share, such as the movie
+    vectors (see `Tables`).
 
     Args:
         reviews: the reviews of the group of reviewers, whose rows are numbered from 0.
@@ -257,12 +260,13 @@ class PartedNetwork:
 
 
 def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
-    """Averages the shared tables that the groups of reviewers have learned in one round of training.
+    """Averages the movie vectors and other parameters that groups of reviewers have learned in one round.
 
-    The argument `before` holds the shared tables at the start of the round; `learned` holds the tables of
-    each group at the end of the round. Each row of an averaged table is a weighted mean of the rows that the
-    groups of reviewers have learned. The weight of a group's row is the number of times that the training on
-    the group has updated the row in this round. A row that no group has updated keeps the values in `before`.
+    The argument `before` holds the shared tables, such as the table of movie vectors, at the start of the
+    round; `learned` holds each group's tables at the end of the round. Each row of an averaged table is a
+    weighted mean of the rows that the groups of reviewers have learned. The weight of a group's row is the
+    number of times that the training on the group has updated the row in this round. A row that no group has
+    updated keeps the values in `before`.
     """
     result: Tables = []
     for place, old in enumerate(before):

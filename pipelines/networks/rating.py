@@ -29,10 +29,10 @@ are converted to this difference, for which the default settings were tuned."""
 _BIAS_PENALTY = 0.02
 """The weight of the mean squared biases of reviewers and movies in the loss of the rating head."""
 _SCALE_PENALTY = 5.0
-"""The weight of a penalty in the loss of the rating head, as a multiple of _BIAS_PENALTY. Each reviewer and
-each movie has a scale, a learned number: the higher the scale, the narrower the predicted distribution of
-ratings. The penalty is the mean squared logarithm of the reviewers' scales plus the mean squared logarithm of
-the movies' scales."""
+"""The weight of the penalty on scales in the loss of the rating head, as a multiple of _BIAS_PENALTY. Each
+reviewer and each movie has a scale, a learned number: the higher the scale, the narrower the predicted
+distribution of ratings. The penalty on scales is the mean squared logarithm of the reviewers' scales plus the
+mean squared logarithm of the movies' scales."""
 
 
 class RatingNetwork:

@@ -117,8 +117,8 @@ class RelevanceNetwork:
     def own_variables(self) -> list[Any]:
         """Returns the variables of the reviewers' embeddings and of the embeddings' optimizer.
 
-        If the embeddings are in a file, the list holds a single `PagedRows`. The list is empty if reviewers
-        have no embeddings.
+        If the embeddings are in a file, the returned list holds a single `PagedRows` object. The returned
+        list is empty if reviewers have no embeddings.
         """
         if self._pages is not None:
             return [self._pages]
@@ -127,15 +127,16 @@ class RelevanceNetwork:
     def tables(self) -> list[list[Floats]]:
         """Returns copies of the tables of movies and rating levels, with the state of each table's optimizer.
 
-        The returned list has one item for each table. An item lists four arrays: the table, the running means
-        of squared gradients, the number of updates of each row, and the running means of gradients.
+        The returned list has one inner list for each table. Each inner list holds four arrays: the table
+        itself, the running means of squared gradients, the number of updates of each row, and the running
+        means of gradients.
         """
         return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
 
     def assign_tables(self, tables: Sequence[Sequence[Floats]]) -> None:
         """Sets the tables of movies and rating levels, and the state of their optimizers, to given values.
 
-        The argument has the form of the list that the method `tables` returns.
+        The argument `tables` has the form of the list that the method `tables` returns.
         """
         for optimizer, arrays in zip(self._optimizers, tables, strict=True):
             for variable, values in zip(optimizer.variables, arrays, strict=True):

@@ -39,7 +39,9 @@ class RowOptimizer(NamedTuple):
 
     @classmethod
     def of(cls, values: Any, *, momentum: bool = False) -> RowOptimizer:
-        """Makes an optimizer for a table of the given values, [num_rows, dim], with running means of zero.
+        """Makes an optimizer for an embedding table with the given values, [num_rows, dim].
+
+        The running means of gradients and of squared gradients are zero at first.
 
         Without momentum, gradients are not averaged, and each row of the table has a single running mean of
         squared gradients, which saves memory. With momentum, each number of the table has two running means,
@@ -55,7 +57,11 @@ class RowOptimizer(NamedTuple):
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """Returns the table, the running means and the numbers of updates, for checkpoints."""
+        """Returns the variables that a checkpoint must hold: the embedding table and the optimizer's state.
+
+        The optimizer's state is the running means of squared gradients, the number of updates of each row,
+        and, with momentum, the running means of gradients.
+        """
         return [variable for variable in self if variable is not None]
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
@@ -96,7 +102,7 @@ class DenseOptimizer(NamedTuple):
 
     @classmethod
     def of(cls, weights: tf.Variable) -> DenseOptimizer:
-        """Makes an optimizer for a variable, with running means of zero."""
+        """Makes an optimizer for a variable; the running means of the variable's gradients start at zero."""
         import tensorflow as tf
 
         mean, mean_square = (tf.Variable(tf.zeros_like(weights)) for _ in range(2))

@@ -40,10 +40,11 @@ class Line(NamedTuple):
 
 
 def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | None) -> Source:
-    """Returns a copy of `source` that also holds the delimiter, the header and the sample of a table.
+    """Returns a copy of `source` with the delimiter, the header and the first records of a table file.
 
-    `lines` holds the first lines of the file, without blank lines. `has_header` tells whether the first line
-    is a header; if `has_header` is None, the function decides by the content of the lines.
+    The first records of the table file are the field `sample` of the returned copy. The argument `lines`
+    holds the first lines of the table file, without blank lines. The argument `has_header` tells whether the
+    first line is a header; if `has_header` is None, the function decides by the content of the lines.
 
     Raises:
         SourceError: no delimiter is found.
@@ -135,7 +136,7 @@ def _looks_like_data(names: Sequence[str], following: Sequence[Line], delimiter:
 
 
 def _sampled(source: Source, lines: Sequence[Line]) -> list[list[str]]:
-    """Returns the first records of a table that have the right number of fields, without repeated headers."""
+    """Returns the first records of a table that have `source.num_fields` fields, without repeated headers."""
     # In a file that was made by joining several files, the header appears again above the records of each
     # file.
     rows = (
