@@ -51,8 +51,8 @@ _limit = _Limit()
 def one_thread() -> Iterator[None]:
     """Runs NumPy's matrix products in one thread within a `with` statement or a decorated function.
 
-    The limit holds for all threads of the process. When several threads compute answers at the same time, the
-    former number of threads is restored after the last answer.
+    The limit to one thread holds for the whole process. When several threads of the process compute answers
+    at the same time, the limit to one thread is removed after the last answer.
     """
     _limit.begin()
     try:
@@ -73,8 +73,9 @@ def _let_other_threads_restore() -> None:
     """Allows every thread of the process to change how many threads a matrix product uses.
 
     After one thread has changed how many threads a matrix product of OpenBLAS uses, the package threadpoolctl
-    ignores changes by all other threads. A call of `clear_controlling_thread` ends this restriction. Another
-    thread can then remove the limit, if the last answer ends in another thread than the first answer began.
+    ignores such changes by all other threads, until `clear_controlling_thread` is called. The thread that
+    ends the last answer must be able to remove the limit to one thread, even if another thread began the
+    first answer and set the limit.
     """
     from threadpoolctl import OpenBLASController
 

@@ -13,8 +13,8 @@ because the engine computes the score of each movie found from the movie's unrou
 
 Graph indexes such as HNSW are not offered, because in a test they were slower than inverted lists and found
 fewer of the nearest vectors. In a test with 60,000 clustered vectors, a graph index found less than 97% of
-the 200 nearest vectors of a query; inverted lists found 99% in at most half the time. A graph index also
-needs a file twice as large as its vectors, and cannot round its vectors.
+the 200 nearest vectors of a query; inverted lists found 99% of the 200 nearest vectors in at most half the
+time. A graph index also needs a file twice as large as its vectors, and cannot round its vectors.
 """
 
 from __future__ import annotations
@@ -39,25 +39,26 @@ KINDS = ("auto", "flat", *_CODES_OF)
 EXACT_UP_TO = 50_000
 """The largest number of vectors for which a comparison of a query with all vectors is fast enough."""
 MEMORY_LIMIT = 1_000_000_000
-"""The largest number of bytes of an index's vectors; more bytes are allowed only if vectors of fewer bytes
-would miss the wanted recall."""
+"""The largest number of bytes that the vectors of an index may take. The vectors may take more bytes only if
+rounding to fewer bytes per number would make searches miss the wanted recall."""
 _LEAST_COMPARED = 2000
 """The least number of vectors that a search compares with a query, even if fewer vectors would reach the
-wanted recall. Small indexes have another limit, `_LEAST_SHARE`. A comparison of a query with 2,000 vectors
-takes some 20 microseconds."""
+wanted recall. In an index of fewer than 100,000 vectors, `_LEAST_SHARE` sets a lower limit. A comparison of a
+query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
 """The least share of an index's vectors that a search compares with a query, if the index has at most 100,000
-vectors (`_LEAST_COMPARED / _LEAST_SHARE`). If an index has more than 100,000 vectors, a search compares at
-least `_LEAST_COMPARED` vectors with a query, even though their share of the vectors is lower."""
+vectors (`_LEAST_COMPARED / _LEAST_SHARE`). In an index of more than 100,000 vectors, a search compares at
+least `_LEAST_COMPARED` vectors with a query, which may be a smaller share of all vectors than
+`_LEAST_SHARE`."""
 _LARGEST_SHARE = 0.25
 """The largest share of an index's vectors that a search of inverted lists may compare with a query. If a
-search must compare a larger share of the vectors to reach the wanted recall, a flat index is built instead,
+search must compare a share larger than `_LARGEST_SHARE` to reach the wanted recall, a flat index is built,
 which compares a query with all vectors. No flat index is built if the unrounded vectors exceed the memory
 limit."""
 
 
 class _Tuned(NamedTuple):
-    """Holds an inverted-file index after its number of probes was tuned, and the recall of the index."""
+    """Holds an inverted-file index whose searches were tuned to the wanted recall, and the reached recall."""
 
     kind: str
     lists: InvertedFileIndex
@@ -84,35 +85,37 @@ def build_vector_index(
 
     If `kind` is "auto", the function chooses the kind of index by the first of these rules that applies:
 
-    1. The kind is "flat" if there are too few vectors for one inverted list. The kind is also "flat" if there
-       are at most `exact_up_to` vectors, and the unrounded vectors fit into `memory_limit`.
+    1. The kind is "flat" if there are too few vectors for one inverted list. Up to `exact_up_to` vectors also
+       get the kind "flat", if the unrounded vectors fit into `memory_limit`.
     2. The kind is "flat" if the unrounded vectors fit into `memory_limit`, and a search of inverted lists
        would compare more than a quarter of the vectors with a query.
     3. The kind is "ivf" if an "ivf-fp16" index misses `recall_target`, and an "ivf" index has higher recall.
-    4. The kind is "ivf-fp16" if the vectors of this kind fit into `memory_limit`, or if an "ivf-sq8" index
-       misses `recall_target`.
-    5. The kind is "ivf-sq8" if no other rule applies.
+    4. The kind is "ivf-fp16" if the vectors of an "ivf-fp16" index fit into `memory_limit`, or if an
+       "ivf-sq8" index misses `recall_target`.
+    5. The kind is "ivf-sq8" if none of the rules 1 to 4 applies.
 
     Args:
         vectors: float32 [num_vectors, dim], the vectors of the index, at least one.
         queries: float32 [num_queries, dim], typical queries, with which the search is tuned.
         recall_target: the recall that the index must reach, from 0 to 1.
-        kind: the kind of index, or "auto" to choose the kind by the rules above. "flat" compares a query with
-            all vectors. "ivf" has inverted lists of unrounded vectors. "ivf-fp16" has inverted lists of
-            vectors rounded to two bytes per number. "ivf-sq8" has inverted lists of vectors rounded to one
-            byte per number.
+        kind: the kind of index, or "auto" to choose the kind by the number of vectors, `memory_limit` and
+            `recall_target`. A "flat" index compares a query with all vectors. An "ivf" index has inverted
+            lists of unrounded vectors. An "ivf-fp16" index has inverted lists of vectors rounded to two bytes
+            per number. An "ivf-sq8" index has inverted lists of vectors rounded to one byte per number.
         k: the number of nearest vectors that a search should find for each query. The recall is the share of
             the k nearest vectors that a search finds.
         seed: the seed of the k-means that groups vectors into lists.
         exact_up_to: the largest number of vectors for which "auto" always chooses "flat", if the unrounded
             vectors fit into `memory_limit`.
-        memory_limit: the largest number of bytes of the vectors, if `kind` is "auto". More bytes are allowed
-            only if vectors of fewer bytes would miss the wanted recall.
+        memory_limit: the largest number of bytes that all vectors together may take, if `kind` is "auto". The
+            vectors may take more bytes only if rounding to fewer bytes per number would make searches miss
+            `recall_target`.
         measure: a function that measures the recall of an index, from 0 to 1, such as the recall of top
             lists. If `measure` is None, the recall is the share of the k nearest vectors that a search finds.
 
     Returns:
-        The vector index, and a report with the kind of index, the reason for this kind, and the recall.
+        The vector index, and a report with the kind of index, the reason for choosing the kind, and the
+        recall.
 
     Raises:
         VectorIndexError: the vectors are not usable; `kind` is not the name of a kind of index.
@@ -161,7 +164,7 @@ def _choose(tuned: Callable[[str], _Tuned], recall_target: float, memory_limit: 
     The function `tuned` builds an index of a given kind, and sets how many lists a search looks into.
 
     Returns:
-        The chosen index; and the reason for choosing this kind of index, as the end of a sentence.
+        The chosen index; and the reason for choosing the kind of the index, as the end of a sentence.
     """
     halved = tuned("ivf-fp16")
     if halved.recall < recall_target:

@@ -156,7 +156,7 @@ class Database:
         """Prepares a collection for searches; does nothing if the collection is prepared already.
 
         Raises:
-            VectorDatabaseError: the database cannot be reached; the database has no such collection.
+            VectorDatabaseError: the database cannot be reached; the database does not hold the collection.
         """
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
@@ -204,7 +204,7 @@ class Database:
         return SearchResult(scores, rows)
 
     def drop(self, collection: str) -> None:
-        """Removes a collection and its aliases (other names); does nothing if there is no such collection."""
+        """Removes a collection and its aliases (other names); does nothing if the collection is missing."""
         with self._reaching():
             if not self._client.has_collection(collection, timeout=_SECONDS):
                 return
@@ -284,7 +284,8 @@ class _Failures(logging.Handler):
 def _opening_embedded(uri: str) -> Iterator[None]:
     """Raises VectorDatabaseError, with the cause, if an embedded database cannot be opened.
 
-    The package milvus-lite only logs the cause, and raises an error without the cause.
+    If an embedded database cannot be opened, the package milvus-lite logs the cause of the failure, but
+    raises an error that does not name the cause.
     """
     log, failures = logging.getLogger("milvus_lite.server_manager"), _Failures()
     propagate, log.propagate = log.propagate, False

@@ -14,8 +14,8 @@ from indexes.base import Floats, Rows, SearchResult, VectorIndex, VectorIndexErr
 from indexes.sizes import check_faiss_file
 
 VECTORS_PER_LIST = 39
-"""The least number of vectors for each list of an inverted file, as FAISS advises; with fewer vectors,
-k-means makes poor lists."""
+"""The least number of vectors for each list of an inverted file, as FAISS advises; with fewer vectors per
+list, k-means makes poor lists."""
 CODES = ("full", "fp16", "sq8")
 """The ways to store vectors in inverted lists: unrounded; rounded to two bytes per number; rounded to one
 byte per number."""
@@ -25,7 +25,7 @@ as long if the number of dimensions is not a multiple of `BLOCK`."""
 _ROUNDS = 10
 """The number of rounds of the k-means that groups vectors into lists."""
 _QUANTIZERS = {"fp16": faiss.ScalarQuantizer.QT_fp16, "sq8": faiss.ScalarQuantizer.QT_8bit}
-"""Maps each way of rounding to FAISS's constant for this rounding."""
+"""Maps each code of rounded vectors, "fp16" or "sq8", to FAISS's constant for the same rounding."""
 
 
 def set_threads(threads: int) -> None:
@@ -93,8 +93,8 @@ class FlatIndex(FaissIndex):
 class InvertedFileIndex(FaissIndex):
     """Compares a query only with the vectors in the `num_probes` lists that are nearest to the query.
 
-    If the vectors are rounded, the scores are rounded too, so two vectors of similar score may have the wrong
-    order.
+    If the vectors of the index are rounded, search results with nearly equal scores may be in the wrong
+    order, because scores are computed from the rounded vectors.
     """
 
     is_exact = False
@@ -117,9 +117,8 @@ class InvertedFileIndex(FaissIndex):
         """Groups vectors into lists by k-means, and makes an index of the lists.
 
         The argument `weights` changes how k-means groups vectors: vectors of high weight get into short
-        lists, vectors of low weight into long lists. High weights for the vectors that many queries find make
-        searches faster. With such weights, a search reaches the wanted recall with at most a quarter of the
-        lists that a search needs with equal weights.
+        lists, vectors of low weight into long lists. A search reaches the same recall in a quarter of the
+        lists, or fewer, if the vectors that many queries find get higher weights than all other vectors.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`
@@ -215,7 +214,7 @@ class InvertedFileIndex(FaissIndex):
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:
-        """Doubles the number of lists that later searches look into; returns False if that is impossible."""
+        """Doubles how many lists a search looks into; returns False if a search already reads all lists."""
         if self.num_probes == self.num_lists:
             return False
         self.set_num_probes(min(2 * self.num_probes, self.num_lists))

@@ -30,8 +30,8 @@ from indexes.database import (
 )
 
 _OPERATORS = {"=": "==", "<>": "!=", "like": "like", "not like": "not like"}
-"""Maps operators of a `ColumnTest` to operators of Milvus; operators that are missing here have the same name
-in Milvus."""
+"""Maps operators of a `ColumnTest` to operators of Milvus; an operator that the dictionary does not hold has
+the same name in Milvus."""
 
 
 class Address(NamedTuple):
@@ -56,8 +56,8 @@ class Address(NamedTuple):
     def without(self, columns: Collection[str]) -> Address:
         """Returns a copy of this `Address` whose dictionary `columns` does not hold the given columns.
 
-        Conditions on movies cannot name a removed column. Columns are removed if their values in the vector
-        database are outdated.
+        After a column is removed from `columns`, conditions on movies cannot name the column. A column is
+        removed if the values of the column in the vector database are outdated.
         """
         return self._replace(
             columns={name: kind for name, kind in self.columns.items() if name not in columns}
@@ -81,7 +81,7 @@ class Address(NamedTuple):
 
 
 class MilvusIndex(VectorIndex):
-    """Lets Milvus compare each query with the vectors of a collection: all, or those that meet a condition.
+    """Lets Milvus compare queries with all vectors of a collection, or with vectors that meet a condition.
 
     The method `save` writes only the address of the vectors, and not the vectors. The index connects to the
     database at the first search; if the connection fails, the next search tries again.

@@ -14,7 +14,8 @@ _ROUNDING = 1e-5
 """The largest difference between two scores that counts as a rounding error; relative to the score, or to 1
 if the score is smaller than 1."""
 _MOST_SHORT = 0.01
-"""The largest share of queries for which the searched lists may hold fewer vectors than wanted."""
+"""The largest share of queries for which the lists that a search looks into may hold fewer than k vectors.
+The number k says how many vectors a search should find for each query."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
@@ -40,11 +41,11 @@ def tune_num_probes(
 ) -> float:
     """Finds how many lists (probes) a search must look into to reach `recall_target`, and sets the number.
 
-    The number of probes is doubled until the recall suffices, and then lowered as long as the recall still
-    suffices.
+    The number of probes is doubled until the recall reaches `recall_target`, and lowered afterwards as long
+    as the recall still reaches `recall_target`.
 
     If the vectors are rounded, even a search of all lists may miss `recall_target`. If a search of all lists
-    misses `recall_target`, the target is multiplied by the recall of that search.
+    misses `recall_target`, the function multiplies `recall_target` by the recall of a search of all lists.
 
     Args:
         index: the index that is tuned.

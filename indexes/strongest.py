@@ -1,10 +1,11 @@
 """Searches for many queries together: one matrix product compares all queries with all vectors of the index.
 
-Usually, the index holds only vectors that score high for many queries; the function `strongest_rows` finds
-these vectors. One matrix product for many queries takes far less time than a separate search for each query.
-After the matrix product, picking the k highest scores of each query takes most of the time. To pick the k
-highest scores of a query faster, the scores are divided into groups of eight, and only the k groups with the
-highest maxima are searched. The k highest scores always lie in the k groups with the highest maxima.
+Usually, a `StrongestIndex` holds only vectors that score high for many queries; the function `strongest_rows`
+finds these vectors. One matrix product for many queries takes far less time than a separate search for each
+query. After the matrix product, picking the k highest scores of each query takes most of the time. To pick
+the k highest scores of a query faster, the scores are divided into groups of eight, and only the k groups
+with the highest maxima are searched. The k highest scores of a query always lie in the k groups of scores
+with the highest maxima.
 """
 
 from __future__ import annotations

@@ -64,7 +64,8 @@ BASELINES: Mapping[str, Baseline] = {
     "svd": Baseline(fit=lambda reviews, _like, seed: Svd(reviews, seed=seed), needs_ratings=True),
     "svd++": Baseline(fit=lambda reviews, _like, seed: SvdPlusPlus(reviews, seed=seed), needs_ratings=True),
 }
-"""All baselines, with the names that the option `--models` takes as keys."""
+"""Maps the name of each baseline to the `Baseline`; the option `--models` of `engine evaluate` takes the
+names."""
 
 
 def fit_baseline(name: str, reviews: Reviews, *, like_rating: float, seed: int) -> Fitted:

@@ -93,11 +93,11 @@ class _SeedModel(ABC):
 class SeedBase(_SeedModel):
     """Predicts a rating as the inner product of the embeddings of a reviewer and a movie.
 
-    This model shows how well embeddings alone predict ratings, without biases, hidden layers and histories.
+    `SeedBase` shows how well embeddings alone predict ratings, without biases, hidden layers and histories.
     At the start of the training, every predicted rating is about the mean of the training ratings. In the
-    earlier project from which the engine was developed, the embeddings of this model started near zero. For
-    reviewers and movies with few reviews, the model of the earlier project therefore predicted ratings far
-    below the mean rating.
+    earlier project from which the engine was developed, the embeddings of the same model started near zero.
+    Embeddings that start near zero make the predicted ratings of reviewers and movies with few reviews far
+    lower than the mean rating.
     """
 
     def starts(self) -> tuple[float, float]:

@@ -39,8 +39,8 @@ SHARD_SIZE = 20_000
 """The default number of reviewers in a shard. A killed run loses the lists of incomplete shards. Making the
 lists of 20,000 reviewers again takes a few seconds."""
 _MOST_NOTED = 20
-"""If an option has more values than this, the file `progress.json` holds a hash of the values, and not the
-values."""
+"""If an option has more values than this number, the file `progress.json` holds a hash of the values, and not
+the values."""
 
 
 def recommend_all(
@@ -152,7 +152,7 @@ def recommend_all(
 
 
 def _progress(shards: Shards) -> AbstractContextManager[Callable[[int], None]]:
-    """Shows a progress bar that counts reviewers whose lists are made; resumed lists are counted too."""
+    """Shows a progress bar that counts reviewers whose lists are made, by this run or by a killed run."""
     total = sum(len(shard.reviewer_rows) for shard in shards.planned)
     return progress_of_lists("Recommending", total, shards.num_reviewers)
 

@@ -46,8 +46,9 @@ class Intake(NamedTuple):
     """Holds the reviews and the metadata on which a build trains."""
 
     reviews: Reviews
-    """The reviews that were kept. Only movies with reviews have a movie row in this attribute; cold movies
-    (movies without reviews) have no row."""
+    """The reviews that remain after unusable reviews, repeated reviews, and reviews that filters exclude are
+    dropped. Only movies with a review in `reviews` have a movie row in `reviews`; cold movies (movies without
+    reviews to train on) have no row."""
     catalogue: ColdCatalogue | None
     """The metadata of all movies, with or without reviews; None if the build adds no movies without
     reviews."""
@@ -59,7 +60,7 @@ class Intake(NamedTuple):
 
     @property
     def learned_traits(self) -> Traits:
-        """Returns the metadata in `traits` of movies with reviews; the build trains only on such movies."""
+        """Returns the metadata of the movies with reviews; the build trains only on movies with reviews."""
         return self.traits if self.catalogue is None else self.traits.take(self.catalogue.learned_rows)
 
 

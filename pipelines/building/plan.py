@@ -1,11 +1,12 @@
 """Estimates the memory, disk space and time that a build will take, before the build starts.
 
 The file `pipelines/building/survey.py` estimates how many reviews, reviewers and movies the files of a build
-hold. The estimates include reviews that filters will drop, so a build with filters needs less than estimated.
-The class `Costs` holds the memory, disk space and time that each review, each reviewer and each movie takes,
-as measured on builds of synthetic data sets. A short benchmark measures how many times slower this machine is
-than the machine on which `Costs` was measured. The seconds in `Costs` are multiplied by the benchmark's time
-on this machine, divided by `Costs.calibration`.
+hold. The estimated numbers include reviews that some filters, such as `ingest.where`, will drop, so a build
+with such a filter needs less memory, disk space and time than estimated. The class `Costs` holds the memory,
+disk space and time that each review, each reviewer and each movie takes, as measured on builds of synthetic
+data sets. The function `_calibrate` runs a short benchmark, which takes `Costs.calibration` seconds on the
+machine on which `Costs` was measured. The seconds in `Costs` are multiplied by the time of the benchmark in
+`_calibrate` on this machine, divided by `Costs.calibration`.
 """
 
 from __future__ import annotations
@@ -171,7 +172,8 @@ def plan_build(
 ) -> Plan:
     """Estimates, within seconds, the memory, disk space and time of a build into the directory `output`.
 
-    The estimate is for files that are `times` as long as the given files, with more reviews of the same kind.
+    The argument `times` is a factor: if `times` is 2, the estimate is for files that are twice as long as the
+    given files, with more reviews of the same kind.
 
     Raises:
         SourceError: a file is missing, cannot be read, or has an unknown format.

@@ -78,7 +78,7 @@ def find_on_part(
     """Chooses training rounds, score weights and the neighbour table of the model whose quality is measured.
 
     The score weights are the factors with which relevance, similarities and other components of a movie's
-    score are added up. The reviews that are held out for measuring quality take no part in the choice.
+    score are added up. The function does not use the reviews that are held out for measuring quality.
 
     Returns None if quality cannot be measured: no reviews are held out, or too few reviews would be left for
     training.

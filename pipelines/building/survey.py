@@ -79,10 +79,9 @@ def survey(
 ) -> Survey:
     """Estimates the number of reviews, reviewers and movies in files from the beginnings of some files.
 
-    The numbers are estimated for files that are `times` as long as the given files; `times` is at least 1. If
-    `times` is 2, the estimates are for files that are twice as long as the given files, with more reviews of
-    the same kind. If no metadata file is given for a MovieLens ratings file, the movie file in the ratings
-    file's folder is read.
+    The argument `times`, at least 1, is a factor: if `times` is 2, the estimates are for files that are twice
+    as long as the given files, with more reviews of the same kind. If no metadata file is given for a
+    MovieLens ratings file, the movie file in the ratings file's folder is read.
 
     Raises:
         SourceError: a file is missing, cannot be read, or has an unknown format.
@@ -132,9 +131,9 @@ def _some_of(inputs: Sequence[Input]) -> Sequence[Input]:
 def grown(first: int, whole: int, times: float) -> float:
     """Extrapolates the number of distinct values from a sample to more rows, by Heaps' law.
 
-    If a sample has `whole` distinct values, a file with `times` as many rows is estimated to have `whole *
-    times ** power` distinct values. The exponent `power` of this formula is `log2(whole / first)`, limited to
-    0 to 1. The number of distinct values is `first` in the first half of the sample, and `whole` in the whole
+    A file with `times` times as many rows as a sample is estimated to have `whole * times ** power` distinct
+    values. The exponent `power` in `whole * times ** power` is `log2(whole / first)`, but at least 0 and at
+    most 1. The number of distinct values is `first` in the first half of the sample, and `whole` in the whole
     sample.
 
     Args:
@@ -197,8 +196,8 @@ def _count(
 ) -> dict[str, float]:
     """Estimates the numbers of rows, bytes, reviewers and movies of files from samples of the files.
 
-    The array `samples` holds a sample of each file in `sources`. The returned numbers are estimates for all
-    files of the input, which together are `longer` times as long as the files in `sources`.
+    The array `samples` holds a sample of each file in `sources`. The returned numbers are estimates for files
+    whose total size is the factor `longer` times the total size of the files in `sources`.
     """
     with work_database(config) as database:
         add_functions(database)

@@ -21,10 +21,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Holds the metadata of all movies, and the few reviews of cold movies, as arrays that can be saved."""
+    """Holds the metadata of all movies, and the reviews of cold movies, as arrays that can be saved.
+
+    A cold movie is a movie with no reviews, or with too few reviews for training.
+    """
 
     new_rows: NDArray[np.int64]
-    """int64 [num_new], ascending, the rows of the cold movies, which have no reviews to train on."""
+    """int64 [num_new], ascending, the rows of the cold movies: movies with no reviews, or with too few
+    reviews for training."""
     word_offsets: NDArray[np.int64]
     """int64 [num_movies + 1]: the words of movie i are at the positions from `word_offsets[i]` to before
     `word_offsets[i + 1]` of `word_columns`."""
@@ -36,7 +40,7 @@ class ColdCatalogue:
     metadata)`."""
     links: NDArray[np.int32]
     """int32 [num_links, 2], the rows of two movies that the metadata links, for example because people bought
-    both."""
+    both movies."""
     reviewer_rows: NDArray[np.int32]
     """int32 [num_reviews], the reviewer row of each review of a cold movie; a cold movie may have a few
     reviews, with which the model was not trained."""

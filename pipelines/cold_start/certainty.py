@@ -22,7 +22,8 @@ _NUM_FOLDS = 4
 _NUM_REVIEWS = 4000
 """The largest number of reviews that `log_scale_shift` uses; more reviews would hardly change the result."""
 _FEWEST_REVIEWS = 50
-"""With fewer reviews than this, `log_scale_shift` returns 0, because an estimate would be too inexact."""
+"""With fewer reviews than this number, `log_scale_shift` returns 0, because an estimate would be too
+inexact."""
 _SHIFTS = np.linspace(-1.0, 0.2, 25, dtype=np.float32)
 """The possible results of `log_scale_shift`. A negative number spreads a predicted rating's chances over more
 rating levels, which makes the prediction less certain."""
@@ -40,7 +41,8 @@ def vectors_as_if_cold(
 
     Args:
         model: the trained model.
-        mapping: the mapping that `learn_mapping` learned on all described movies, whose features are used.
+        mapping: the result of `learn_mapping` for the movies in `described`. The function takes from
+            `mapping` only how features of a movie are computed from the word counts of the movie's metadata.
         words: the word counts of the metadata of the model's movies, float32 [num_movies, NUM_COLUMNS].
         described: the rows of the movies whose metadata has at least one word, int [num_described]; the
             trained vectors of all other movies are returned unchanged.
@@ -70,8 +72,7 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    To get the standard error for a reviewer, the caller appends a 1 to the reviewer's vector, and multiplies
-    this vector by the returned matrix. The product is a vector; the length of the product is the standard
+    A reviewer's vector, with a 1 appended, times the returned matrix is a vector whose length is the standard
     error of a cold movie's relevance to the reviewer.
 
     The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
@@ -98,10 +99,11 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
 
     The returned number is added to a cold movie's log scale, the logarithm of the number by which the rating
     head multiplies logits. A lower log scale spreads the predicted chances over more rating levels. The
-    function predicts known ratings of reviewed movies as if the movies were cold. Before a rating is
-    predicted, the review with this rating is removed from the reviewer's history. The function adds each
-    number in `_SHIFTS` to the log scales of these predictions, and returns the number that gives the known
-    ratings the highest likelihood. The result is 0 if the model predicts no ratings, or if fewer than
+    function predicts known ratings of reviewed movies as if the movies were cold. Before a known rating is
+    predicted, the review with the known rating is removed from the reviewer's history. The known ratings are
+    predicted once for each number in `_SHIFTS`, with the number added to the log scale of each reviewed
+    movie. The function returns the number in `_SHIFTS` whose predictions give the known ratings of reviewed
+    movies the highest likelihood. The result is 0 if the model predicts no ratings, or if fewer than
     `_FEWEST_REVIEWS` reviews can be used.
 
     Args:

@@ -1,4 +1,4 @@
-"""Computes the vectors and neighbours of cold movies (without reviews), and adds them to a trained model."""
+"""Computes vectors and neighbours of cold movies (without reviews), and adds cold movies to a model."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ class ColdStart:
     mapping: ColdMapping
     slopes: dict[str, float]
     """For each neighbour table, the number that is multiplied with the metadata similarity of two movies to
-    estimate their weight in the table. The dictionary has no number for the neighbour table that lists movies
-    with correlated ratings, because cold movies are not added to this table. An estimate of such neighbours
-    from metadata would not improve a cold movie's predicted ratings. The cold movie's vectors in the rating
-    head are already computed from the metadata."""
+    estimate their weight in the table. The dictionary has no number for `Model.rating_neighbours`, the table
+    of movies with correlated ratings, because cold movies are not added to `Model.rating_neighbours`.
+    Neighbours in `Model.rating_neighbours` that are estimated from metadata would not improve a cold movie's
+    predicted ratings. A cold movie's vectors in the rating head, which predicts ratings, are already computed
+    from the movie's metadata."""
     errors: Floats | None = None
     """The result of `relevance_errors`; None if the parameters were read from an index, whose model holds the
     result."""
@@ -170,12 +171,12 @@ def join_cold_movies(
             lowered.
         links: a matrix with a 1 for each pair of movies that the metadata links, float32 [num_old + num_new,
             num_old + num_new].
-        reviewed: marks the old movies on which the model was trained, bool [num_old]; None if it was trained
-            on all old movies.
+        reviewed: marks the old movies on which the model was trained, bool [num_old]; None if the model was
+            trained on all old movies.
         num_reviews: the number of reviews that were read of each cold movie, int [num_new]; None if the
             movies are so new that a lack of reviews means nothing.
-        with_doubts: whether to lower the relevance of cold movies in proportion to the standard error; False
-            if `model` and `start` already do so.
+        with_doubts: whether to lower the relevance of cold movies in proportion to the standard error of the
+            relevance; False if `model` and `start` already lower the relevance of cold movies.
     """
     is_new = np.zeros(words.shape[0], dtype=bool)
     is_new[new_rows] = True
@@ -217,16 +218,18 @@ def join_cold_movies(
 
 
 def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: float) -> tuple[Model, float]:
-    """Returns a copy of a model that lowers the relevance of cold movies by `weight` standard errors.
+    """Copies a model, and lowers each cold movie's relevance by `weight` standard errors of the relevance.
 
-    The standard error of a cold movie's relevance differs from reviewer to reviewer. The caller must subtract
-    the number that `_doubted` returns from the bias of each cold movie, which lowers the cold movie's
-    relevance to every reviewer. In addition, the returned model subtracts another number whenever it computes
-    a cold movie's relevance to a reviewer: `weight` standard errors minus the number that the caller
-    subtracted from the bias.
+    The standard error of a cold movie's relevance differs from reviewer to reviewer. The relevance of a cold
+    movie to a reviewer is lowered in two steps:
+
+    1. The caller must subtract the number that `_doubted` returns from the bias of each cold movie, which
+       lowers the cold movie's relevance to every reviewer by the same number.
+    2. Whenever the returned model computes a cold movie's relevance to a reviewer, the model subtracts the
+       part of `weight` times the standard error that exceeds the number subtracted from the bias.
 
     Args:
-        model: the model with the new movies.
+        model: the model, which includes the cold movies.
         errors: the matrix that `relevance_errors` returns.
         is_new: marks the cold movies, bool [num_movies].
         weight: the number of standard errors by which the relevance of a cold movie is lowered.
@@ -247,13 +250,16 @@ def _doubted(model: Model, errors: Floats, is_new: NDArray[np.bool_], weight: fl
 def _bias_of_few(model: Model, known_rows: Rows, mapped: Floats, num_reviews: NDArray[np.integer]) -> Doubles:
     """Estimates how much lower the bias of a movie is than metadata predicts, if the movie has few reviews.
 
-    A movie's bias is the part of the movie's relevance that is the same for every reviewer. For each known
-    movie (a movie with training reviews), `mapped` holds the bias that is predicted from metadata. On the
-    known movies, the trained bias minus the predicted bias is fitted as a linear function of `log(1 + number
-    of reviews)`. The argument `num_reviews` holds the number of reviews of each cold movie. For each cold
-    movie, the function returns the value of this linear function at the movie's number of reviews, float64
-    [num_new]. The returned value estimates by how much the predicted bias of the cold movie must be changed.
-    If too few movies are known, or all known movies have equally many reviews, the function returns zeros.
+    A movie's bias is the part of the movie's relevance that is the same for every reviewer. A known movie is
+    a movie with training reviews. The array `mapped` holds, for each known movie, the bias that metadata
+    predicts. The array `num_reviews` holds the number of reviews of each cold movie.
+
+    A line is fitted to the known movies. The line gives the trained bias of a movie minus the bias that
+    metadata predicts for the movie, as a linear function of `log(1 + the movie's number of reviews)`. If the
+    slope of the fitted line is negative, the slope counts as 0. The returned array, float64 [num_new], holds
+    the value of the fitted line at each cold movie's number of reviews. The returned value of a cold movie
+    estimates by how much the bias that metadata predicts for the movie must be changed. If too few movies are
+    known, or all known movies have equally many reviews, the function returns zeros.
     """
     counts = model.histories.movie_counts(model.num_movies)[known_rows]
     missed = model.relevance.movie_vectors[known_rows, -1].astype(np.float64) - mapped

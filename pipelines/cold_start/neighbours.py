@@ -62,8 +62,8 @@ class Nearest(NamedTuple):
     rows: Rows
     """int64 [num_new, num_nearest], the rows of the most similar known movies of each cold movie."""
     similarities: Floats
-    """float32 [num_new, num_nearest], the similarity of each cold movie to the known movies in `rows`, 0 to
-    1; a link in the metadata adds 0.3."""
+    """float32 [num_new, num_nearest], the similarity of each cold movie to the known movies in `rows`: the
+    cosine of the TF-IDF weights of two movies, from 0 to 1, plus 0.3 if metadata links the two movies."""
 
 
 class Edges(NamedTuple):
@@ -83,11 +83,12 @@ class Edges(NamedTuple):
 def nearest_movies(
     cold: Described, known: Described, links: csr_array | None = None, *, leave_out: Rows | None = None
 ) -> Nearest:
-    """Finds, for each cold movie, the known movies whose TF-IDF weights have the highest cosine.
+    """Finds, for each cold movie, the known movies with the most similar TF-IDF weights (highest cosine).
 
-    The cosine of TF-IDF weights takes long to compute. So the function first compares features, the few
-    numbers to which the TF-IDF weights of a movie are reduced. The cosine of TF-IDF weights is then computed
-    only for the `_NUM_COMPARED` known movies with features most similar to the cold movie's features.
+    The cosine of TF-IDF weights takes long to compute. To save time, the function first compares features,
+    the few numbers to which the TF-IDF weights of a movie are reduced. The cosine of TF-IDF weights is
+    computed only for the `_NUM_COMPARED` known movies with features most similar to the cold movie's
+    features.
 
     Args:
         cold: the metadata of the cold movies.
@@ -142,16 +143,21 @@ def similarity_slope(table: NeighbourTable, known: Described, seed: int) -> floa
 def cold_edges(table: NeighbourTable, nearest: Nearest, slope: float, num_neighbours: int) -> Edges:
     """Estimates the neighbours of cold movies from the neighbours of known movies with similar metadata.
 
-    Let c be a cold movie, let m be a known movie, and let K be the set of known movies whose metadata is most
-    similar to the metadata of c. The estimated weight of m as a neighbour of c is the sum of two numbers:
+    For each cold movie, `nearest` holds the cold movie's nearest movies: the known movies whose metadata is
+    most similar to the cold movie's metadata.
 
-    * a weighted mean over the movies k in K: the mean of the weights that `table` holds for m as a neighbour
-      of k. In the mean, a movie k counts more if its metadata is more similar to the metadata of c.
-    * the similarity of the metadata of c and m, multiplied by `slope`; or 0 if m is not in K.
+    The estimated weight of a known movie as a neighbour of a cold movie is the sum of a mean and a product:
 
-    The estimated weight of c as a neighbour of m is also the sum of two numbers. One number is a weighted
-    mean over the movies k in K of the weights that `table` holds for k as a neighbour of m. The other number
-    is the similarity of the metadata of c and m, multiplied by `slope`, or 0 if m is not in K.
+    * The mean is the mean weight in `table` of the known movie as a neighbour of the cold movie's nearest
+      movies. In the mean weight, a nearest movie counts more if the metadata of the nearest movie is more
+      similar to the cold movie's metadata.
+    * The product is `slope` times the similarity of the metadata of the known movie and the cold movie. The
+      product is 0 if the known movie is not one of the cold movie's nearest movies.
+
+    To estimate the weight of a cold movie as a neighbour of a known movie, the function takes the mean weight
+    in `table` of the cold movie's nearest movies as neighbours of the known movie. If the known movie is one
+    of the cold movie's nearest movies, `slope` times the similarity of the two movies' metadata is added to
+    the mean weight.
 
     Each cold movie gets at most `num_neighbours` known movies as neighbours, and becomes a neighbour of at
     most `num_neighbours` known movies.

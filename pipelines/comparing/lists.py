@@ -114,9 +114,9 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
     """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    The function returns two arrays, one for each index. The array for the old index holds, at position i, the
-    number that the function assigned to the movie in row i of the old index. The array for the new index
-    holds, at position i, the number that the function assigned to the movie in row i of the new index.
+    The function returns an array for the old index, and an array for the new index. Entry i of the array for
+    the old index is the number of the movie in row i of the old index. Entry i of the array for the new index
+    is the number of the movie in row i of the new index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new
@@ -149,7 +149,13 @@ def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.
 def _movers(
     gains: Doubles, describe: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Describes the movies with the largest gains and with the largest losses, `_MOVERS` movies each."""
+    """Describes the movies with the largest gains and with the largest losses: at most `_MOVERS` of each.
+
+    The array `gains`, float64 [old.num_movies + new.num_movies], holds by how much a movie's share of the
+    popularity has grown, or the number of top lists with the movie. A negative number is a loss. A movie's
+    position in `gains` is the movie's number from `_common_numbers`. The function `describe` takes a movie's
+    number, and returns the description of the movie.
+    """
     order = np.argsort(-gains, kind="stable")
     risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]
     fallen = [int(number) for number in order[::-1][:_MOVERS] if gains[number] < 0]

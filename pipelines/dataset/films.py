@@ -60,9 +60,10 @@ def variant_films(database: duckdb.DuckDBPyConnection) -> Rows:
 def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Rows:
     """Groups movies into films by titles and given pairs of movies; returns film numbers, int64 [num_movies].
 
-    Each line of the array `copies`, int [num_pairs, 2], holds the rows of two movies that share copied
-    reviews. The first line of `copies` is the pair that is most probably one film. Two movies of a pair in
-    `copies` become one film, unless their titles name two films.
+    Each row of the array `copies`, int [num_pairs, 2], holds the movie rows of two movies that share copied
+    reviews. The array `copies` is sorted: the two movies in the first row of `copies` are most likely to be
+    variants of one film. Two movies in a row of `copies` become one film, unless the titles of the two movies
+    name different films.
     """
     numbers = film_rows(titles)
     # The dictionary `called` holds the known titles of each film number. A film without titles may be joined

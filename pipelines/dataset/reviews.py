@@ -26,8 +26,8 @@ evenly spaced levels."""
 
 
 COUNT_LEVELS = np.array([0, 1], dtype=np.float32)
-"""The rating levels of data with counts, such as numbers of plays: 1 for a like, and 0 for every smaller
-count."""
+"""The rating levels of data with counts, such as numbers of plays: 1 for a count that is a like, and 0 for a
+count that is too small to be a like."""
 LEAST_LIKES = 0.01
 """A build or an evaluation logs a warning if the share of likes among all reviews is less than this number,
 or more than 1 minus this number."""
@@ -54,7 +54,8 @@ class Reviews:
             text expresses no sentiment; None if no sentiment was computed.
         like_count: the least count that is a like, if the data has counts (such as numbers of plays) in place
             of ratings; None if the data has no counts. If the data has counts in place of ratings, `levels`
-            is COUNT_LEVELS: 1 for a like, and 0 for every smaller count.
+            is COUNT_LEVELS: the level 1 stands for a count of at least `like_count`, and the level 0 for a
+            smaller count.
     """
 
     reviewer_rows: NDArray[np.int32]

@@ -3,7 +3,7 @@
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
 Social Media Text", 2014). VADER is part of an installed Python package, so scoring downloads nothing. VADER
 is made for single sentences; VADER's score of a whole review would mostly reflect the length of the review.
-So the sentiment of a review is the mean of the VADER scores of the review's sentences.
+The sentiment of a review is the mean of the VADER scores of the review's sentences.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def describe_sentiment(reviews: Reviews) -> dict[str, Any]:
     """Summarises the sentiment of training reviews for the report of an evaluation.
 
     Returns:
-        reviews: the number of training reviews. with_sentiment: the number of training reviews whose text has
-            a sentiment.
+        reviews: the number of training reviews.
+        with_sentiment: the number of training reviews whose text has a sentiment.
         correlation: the Pearson correlation of sentiment and stars; None if all sentiment values or all stars
             are equal.
         mean_by_rating: the mean sentiment of the reviews with each rating; None for a rating that no review

@@ -21,7 +21,7 @@ class Split(NamedTuple):
 
 
 def hold_out_last(reviews: Reviews, share: float) -> Split:
-    """Holds out the latest reviews of each reviewer: the share `share`, from 0 to 1, of the reviews.
+    """Holds out each reviewer's latest reviews: the share `share`, from 0 to 1, of the reviewer's reviews.
 
     At least one review of each reviewer with three or more reviews is held out. If a reviewer has one or two
     reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. A movie's
@@ -59,16 +59,14 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
     If the last reviews of each reviewer are held out, no held-out review is older than a training review of
     the same reviewer. In a random sample, many held-out reviews are older than the reviewer's newest training
-    review. The function counts the held-out reviews that are older than the newest training review of the
-    same reviewer. The function also computes how large this count would be on average if the held-out reviews
-    were a random sample. The function returns True if the actual count is more than half of the average count
-    for a random sample.
+    review. The function returns True if the number of held-out reviews that are older than the reviewer's
+    newest training review is more than half of the number expected in a random sample.
 
-    In a random sample, the average number of held-out reviews that are older than the reviewer's newest
-    training review is a sum of probabilities, one for each held-out review. For a reviewer with n training
-    reviews, a random held-out review is older than the newest training review with the probability `n / (n +
-    1)`. Held-out reviews with the same time as the reviewer's newest training review are ignored, and so are
-    held-out reviews of reviewers without training reviews.
+    For a reviewer with n training reviews, a random held-out review is older than the reviewer's newest
+    training review with the probability `n / (n + 1)`. The number of older held-out reviews that is expected
+    in a random sample is the sum of the probabilities `n / (n + 1)` over all held-out reviews. Held-out
+    reviews with the same time as the reviewer's newest training review are ignored. Held-out reviews of
+    reviewers without training reviews are ignored, too.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)

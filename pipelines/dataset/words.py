@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 NUM_COLUMNS = 2**18
-"""The number of columns of a matrix of word counts; words are hashed to columns, and the number is so large
-that few words share a column."""
+"""The number of columns of a matrix of word counts; words are hashed to columns, and the number of columns is
+so large that few words share a column."""
 MAX_WORDS = 50_000
 """The largest number of words in the vocabulary that `learn_features` learns; if there are more words, the
 most common words are kept."""
@@ -35,7 +35,7 @@ _DESCRIPTION_WORDS = 80
 movie, and counting later words would take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
 """Each pair is the width and the shift, in years, of spans into which the release years of movies are
-divided; the nearer two release years are, the more spans contain both."""
+divided; the nearer two release years are, the more spans contain both years."""
 _CHEAPEST = 0.5
 """Lower prices of movies are raised to this price before the logarithm is taken, because the logarithm of 0
 is not finite."""
@@ -47,9 +47,9 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
     """Returns the words of a movie's metadata; each word begins with the name of its metadata field.
 
     Each category of a movie counts as one word, even if the category's name has several words. A movie's
-    brand counts as one word too. A price becomes one word, which stands for the price's order of magnitude. A
-    release year becomes several words: one word for each span of years that contains the release year. Any of
-    the metadata fields in TEXT_COLUMNS may be missing or None.
+    brand counts as one word, even if the brand's name has several words. A price becomes one word, which
+    stands for the price's order of magnitude. A release year becomes several words: one word for each span of
+    years that contains the release year. Any of the metadata fields in TEXT_COLUMNS may be missing or None.
 
     Example:
         >>> list(words_of({"title": "Laura (1944)", "category": "Crime | Film-Noir"}))
@@ -76,8 +76,9 @@ def words_of(movie: Mapping[str, Any]) -> Iterator[str]:
 def count_words(movies: Iterable[Mapping[str, Any]]) -> csr_array:
     """Counts the words of each movie's metadata, as a sparse matrix, float32 [num_movies, NUM_COLUMNS].
 
-    An entry of the matrix is `1 + log(count)`, where `count` is how often the words of the column occur in
-    the movie's metadata.
+    Each word is hashed to a column of the matrix, so several words may share a column. An entry of the matrix
+    is `1 + log(count)`, where `count` is how often words that are hashed to the column occur in the movie's
+    metadata.
     """
     from scipy.sparse import csr_array
     from sklearn.feature_extraction import FeatureHasher

@@ -1,4 +1,10 @@
-"""Measures how many linked movies, and how many held-out movies, the lists of similar movies contain."""
+"""Measures whether lists of similar movies hold the right movies.
+
+The list of a movie should hold the movies that metadata links to the movie, for example as "also bought". The
+list of the last movie among a reviewer's training reviews should hold the movies of the reviewer's held-out
+reviews. The list of a movie should begin with sequels of the movie, and hold few movies without a category in
+common with the movie.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +42,8 @@ change the mean recall."""
 FIRST = 5
 """A film's sequel should be among this number of first movies in the film's list of similar movies."""
 REVIEW_GROUPS = {"50 and more": (50, 2**62), "10-49": (10, 49), "4-9": (4, 9), "2-3": (2, 3)}
-"""The groups of movies. The key is the name of a group; the value is the smallest and the largest number of
-reviews of a movie in the group."""
+"""The groups of movies by number of reviews. The key is the name of a group; the value is the smallest and
+the largest number of reviews of a movie in the group."""
 _NOTHING = 1e-6
 """Two movies count as having no common category if the inner product of the movies' category vectors is at
 most this number."""
@@ -47,8 +53,8 @@ class Compared(NamedTuple):
     """Holds the recalls of the engine's lists of similar movies, and of co-review lists: float64 [num_lists].
 
     The co-review list of a movie is a simple list for comparison: the movie's strongest neighbours in the
-    table `Model.neighbours`. Two movies are strong neighbours in this table if many reviewers reviewed both
-    movies.
+    table `Model.neighbours`. Two movies are strong neighbours in the table `Model.neighbours` if many
+    reviewers reviewed both movies.
     """
 
     engine: Doubles
@@ -79,12 +85,13 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
 
     The returned dictionary has the keys "links" and "held_out". The value of the key "links" holds the
     recalls of the lists for movies that metadata links to other movies; the right answers are the linked
-    movies. A link counts only if both movies have training reviews, and if the engine did not learn from the
-    link to find similar movies. The value of the key "held_out" holds the recalls of the lists for the last
-    movie in each reviewer's training reviews; the right answers are the movies of the reviewer's test
-    reviews. The key "links" is missing if no link counts; the key "held_out" is missing if no reviewer has
-    both training reviews and test reviews. The recall of a list is `right answers in the list / min(K, all
-    right answers)`. For "links" and for "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
+    movies. A link between two movies is used only if both movies have training reviews, and if the engine did
+    not learn from the link to find similar movies. The value of the key "held_out" holds the recalls of the
+    lists for the last movie in each reviewer's training reviews; the right answers are the movies of the
+    reviewer's test reviews. The key "links" is missing if metadata has no link that can be used for
+    measuring; the key "held_out" is missing if no reviewer has both training reviews and test reviews. The
+    recall of a list is `right answers in the list / min(K, all right answers)`. For "links" and for
+    "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
     """
     known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
     links = links[~are_learned(links)]
@@ -112,14 +119,14 @@ class Looks(NamedTuple):
     """Holds how often movies' lists of similar movies contain unrelated movies, and sequels of the movies."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS, three numbers: the number of measured movies, and two shares
-    that are averaged over the measured movies. A movie is called unrelated to a measured movie if the two
-    movies have no category in common. The first share is the share of unrelated movies in the measured
-    movie's list of similar movies. The second share, for comparison, is the share of unrelated movies among
-    all movies with training reviews."""
+    """For each group of movies in REVIEW_GROUPS, the number of movies of the group that were measured, and
+    two mean shares of unrelated movies. A movie is called unrelated to a measured movie if the two movies
+    have no category in common. The number at position 1 of a tuple is the mean share of unrelated movies in
+    the measured movies' lists of similar movies. The number at position 2 of a tuple, for comparison, is the
+    mean share of movies unrelated to a measured movie among all movies with training reviews."""
     series: tuple[int, int]
-    """Two counts of pairs of successive films in a series: all such pairs, and the pairs in which each film
-    is among the first FIRST movies of the other film's list."""
+    """Two counts of pairs of successive films in a series: the number of all pairs, and the number of pairs
+    in which each film is among the first FIRST movies of the other film's list."""
 
 
 def measure_looks(lists: SimilarLists, traits: Traits) -> Looks:
@@ -182,8 +189,8 @@ def _recalls(
 ) -> Doubles:
     """Measures the recall of lists of similar movies, for at most MAX_QUESTIONS randomly chosen questions.
 
-    A question asks for a list of movies that are similar to one movie. The function returns the recall of the
-    list for each chosen question, float64.
+    A question asks for a list of movies that are similar to one movie. For each randomly chosen question, the
+    function returns the recall of the list of similar movies that answers the question, float64.
 
     Args:
         answer: a function that takes the row of a movie, and returns the rows of the similar movies.

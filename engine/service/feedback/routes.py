@@ -144,7 +144,11 @@ def _hidden_answer(movie_id: str, hidden: bool) -> Response:
 
 
 async def _set_hidden(index: LiveIndex, movie_id: str, *, hidden: bool) -> None:
-    """Writes to the journal that a movie is hidden or shown, unless the movie is already hidden or shown."""
+    """Writes to the feedback journal that a movie is hidden, or that a hidden movie is shown again.
+
+    Nothing is written if the movie is already hidden and `hidden` is True, or if the movie is not hidden and
+    `hidden` is False.
+    """
     if await _is_hidden(index, movie_id) == hidden:
         return
     kind = HIDDEN if hidden else SHOWN
