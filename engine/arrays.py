@@ -38,7 +38,7 @@ _MANY_TIMES = 32
 """If a matrix has at least `_MANY` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
 `k_highest_of_rows` compares a sample of the columns first."""
 _SAMPLING = 8
-"""`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; this number is the distance
+"""`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; `_SAMPLING` is the distance
 from one column of the sample to the next."""
 
 
@@ -54,7 +54,7 @@ def distinct(rows: NDArray[Whole]) -> NDArray[Whole]:
 
 
 def distinct_places(rows: Rows) -> tuple[Rows, Rows]:
-    """Returns the sorted distinct values of `rows`, and the position of each entry of `rows` among them.
+    """Returns the sorted distinct values of `rows`, and the position of each entry among these values.
 
     Example:
         >>> [found.tolist() for found in distinct_places(np.array([7, 3, 7]))]
@@ -242,14 +242,16 @@ def _k_lowest_of_rows(numbers: NDArray[np.floating], k: int) -> Rows:
 def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
     """Finds, in each row of a matrix, the numbers that may be among the k lowest numbers of the row.
 
-    The function chooses a bound for each row; at least k numbers of the row are less than or equal to the
-    bound. Only the numbers that are less than or equal to the bound are kept.
+    The function chooses a bound for each row, so that at least k numbers of the row are less than or equal to
+    the bound. The function keeps no number above the bound of the row. If very many numbers of a row equal
+    the bound, the function keeps only the leftmost of these numbers.
 
     Returns:
         The columns of the kept numbers, int64 [num_rows, most], ascending in each row; and the kept numbers,
-        float [num_rows, most]. Both returned arrays have `most` columns: the largest count of numbers that
-        the function keeps in one row of `numbers`. If the function keeps fewer numbers of a row, the row is
-        filled up at its end: with 0 in the array of columns, and with infinity in the array of kept numbers.
+        float [num_rows, most]. The dimension `most` is the largest count of numbers that the function keeps
+        in one row of `numbers`. In the returned array of columns, a row with fewer than `most` kept numbers
+        ends with zeros. In the returned array of kept numbers, a row with fewer than `most` kept numbers ends
+        with infinities.
     """
     num_rows, num = numbers.shape
     sampled = numbers[:, ::_SAMPLING]

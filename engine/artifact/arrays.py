@@ -62,8 +62,8 @@ def check_arrays(arrays: Mapping[str, NDArray[Any]]) -> None:
 
     The offsets into an array must begin with 0, and end with the length of the array.
 
-    The check does not read the numbers between the first and the last number of an array, so the check takes
-    the same time for arrays of any size.
+    `check_arrays` reads no numbers except the first and the last number of each array of offsets, so
+    `check_arrays` takes the same time for arrays of any size.
 
     Raises:
         ValueError: the type or shape of an array differs from `layout.ARRAY_SHAPES`; the shapes of two arrays
@@ -142,8 +142,9 @@ def check_spans(
 ) -> None:
     """Checks that spans of an array, which `begins` and `lengths` describe, lie within the array.
 
-    Opening an index checks only the first and the last offset of an array, so that large indexes open
-    quickly. When a program uses an offset between the first and the last, `check_spans` checks this offset.
+    To open large indexes quickly, the engine at first checks only the first and the last number of each array
+    of offsets. Before the engine reads spans of an array, `check_spans` checks that the offsets of the spans
+    are valid.
 
     Raises:
         ArtifactCorruptError: a span begins before 0; a span is longer than `most` entries; a span ends after
@@ -156,7 +157,7 @@ def check_spans(
 
 
 def damage_of(name: str) -> ArtifactCorruptError:
-    """Returns the error to raise if stored data of an index is damaged; `name` says which, such as "ids"."""
+    """Returns the error to raise if data of an index is damaged; `name` names the data, such as "ids"."""
     return ArtifactCorruptError(
         f"The {name} of the index are damaged; look for the damaged file with engine info --verify, and "
         "restore the index from a copy or build it again"
@@ -172,9 +173,10 @@ def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
     The text `dimension` may contain a name, such as `num_movies` in `num_movies + 1`. The dictionary `sizes`
-    maps such names to their values. If `sizes` has no value for the name yet, the function computes the value
-    from the length `size`, and stores the value in `sizes`. For example, if an array has the length 8, and
-    `num_movies + 1` is expected, `num_movies` gets the value 7.
+    maps each name of a dimension, such as `num_movies`, to the length that earlier calls found for the name.
+    If `sizes` lacks the name in the text `dimension`, the function computes the length for the name from
+    `size`, the length of the array. The function stores the computed length in `sizes`. For example, if
+    `size` is 8, and `dimension` is `num_movies + 1`, `num_movies` gets the length 7.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

@@ -2,8 +2,9 @@
 
 The manifest of each build names the build's predecessor, which is the build that was live when the new build
 was written. The live build, its predecessor, the predecessor of the predecessor and so on form a chain. By
-default, a rollback makes the predecessor of the live build live again. An index may also keep builds that are
-not in the chain of the live build: builds that a rollback replaced, and builds that never became live.
+default, a rollback makes the predecessor of the live build live again. An index may keep builds that are
+neither live nor in the chain of predecessors: builds that a rollback replaced, and builds that never became
+live.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def live_build(directory: Path) -> str:
 
 
 def kept_builds(directory: Path) -> list[KeptBuild]:
-    """Lists the builds of an index: the live build, then the formerly live builds, then all others.
+    """Lists the builds of an index: the live build, then its predecessors, newest first, then other builds.
 
     Raises:
         ArtifactNotFoundError: the directory holds no index.
@@ -90,11 +91,12 @@ def kept_builds(directory: Path) -> list[KeptBuild]:
 def roll_back(directory: Path | str, to: str | None = None) -> tuple[KeptBuild, str]:
     """Makes another kept build of an index live, by default the build before the live build.
 
-    The other build becomes live in one step, so that a reader always finds one whole build. A rollback is
-    possible even while another command builds or updates the index. An update that started before the
-    rollback fails at its end, because the update is based on a build that is no longer live. A rollback does
-    not stop a command that builds the index anew from source files. When a command that builds the index anew
-    is complete, its build becomes live, also after a rollback.
+    The file CURRENT names the live build. A rollback replaces the file CURRENT in one step, so that a program
+    that opens the index always finds one whole build. A rollback is possible even while another command
+    builds or updates the index. An update that started before the rollback fails at its end, because the
+    update is based on a build that is no longer live. A rollback does not stop a command that builds the
+    index anew from source files. When a command that builds the index anew is complete, its build becomes
+    live, also after a rollback.
 
     Args:
         directory: the directory of the index.

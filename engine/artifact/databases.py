@@ -3,10 +3,9 @@
 A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
 file of notes in the index directory lists the collections that were made for the index, and the alias (second
 name) that the database gives to the collection of the live build. Commands remove each collection that no
-build in the index directory needs. If an index directory is a copy of another index directory, commands do
-not change the collections that the original directory has on a database server. Commands in a copy of an
-index directory also do not change the alias by which the server knows the live collection of the original
-directory.
+build in the index directory needs. Commands in a copy of an index directory do not change the collections
+that the original index directory has on a database server. Commands in a copy of an index directory do not
+change, on the server, the alias of the original directory's live collection.
 """
 
 from __future__ import annotations
@@ -46,9 +45,10 @@ class _Notes:
 
     directory: str
     """The path of the index directory for which the collections were made. If the file `.collections.json`
-    lies in an index directory with another path, the engine takes that index directory for a copy. In a copy
-    of an index directory, the engine ignores what the file says about collections on servers, and uses only
-    what the file says about the embedded database in the copy."""
+    lies in an index directory whose path is not `directory`, the engine takes that index directory for a
+    copy. In a copy of an index directory, the engine ignores what `.collections.json` says about collections
+    on database servers. In a copy of an index directory, the engine uses only what `.collections.json` says
+    about the copy's embedded database."""
     alias: str
     live: list[str] | None = None
     """The collection to which the name `alias` points: the address of the database, and the name of the

@@ -1,7 +1,8 @@
-"""Opens files of an index, refuses links, pipes and devices, and keeps the opened files readable.
+"""Opens files of an index so that they stay readable after their deletion; refuses links, pipes and devices.
 
-On Unix, an open file stays readable after the name of the file was deleted from the directory. A program that
-has opened a build can therefore read the build even after a newer build has replaced it.
+On Unix, an open file stays readable after the name of the file was deleted from the directory. A program
+keeps all files of an opened build open, so the program can read the build even after another command has
+deleted the files.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path by which FAISS or DuckDB can open the held file, or `otherwise` if there is none."""
+        """Returns a path by which FAISS or DuckDB can open the held file, or else the path `otherwise`."""
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
         # On some systems, a file opened by its descriptor's path shares the reading position of the

@@ -1,8 +1,8 @@
 """Keeps sorted ids on disk in one array of bytes, so that a table of millions of ids opens without delay.
 
-The row of an id is the position of the id in the sorted order of all ids; the order is the order of UTF-8
-bytes, by which DuckDB also sorts text. A binary search in the file finds an id, so that no dictionary of ids
-is needed in memory. Ids have no fixed width, so one very long id does not make other ids take more space.
+The row of an id is the position of the id in the sorted order of all ids. Ids are sorted by their UTF-8
+bytes, as DuckDB sorts text. A binary search in the file finds an id, so that no dictionary of ids is needed
+in memory. Ids have no fixed width, so one very long id does not make other ids take more space.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _LONGEST_COMPARED = 40
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
 """An unknown id may be a known id with one wrong or missing letter. To find the known id, the engine replaces
-letters of the unknown id by other letters, and inserts other letters. Only letters that occur in a sample of
-about this many known ids are tried."""
+letters of the unknown id, and inserts letters into the unknown id. The engine replaces and inserts only
+letters that occur in a sample of about this many known ids."""
 _LARGEST_ALPHABET = 64
-"""The largest number of different letters that are tried at each position of an unknown id, in the search for
-a known id."""
+"""To find a known id that resembles an unknown id, the engine tries at most this many different letters at
+each position of the unknown id."""
 
 
 def build_id_arrays(sorted_ids: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Joins the bytes of all ids into one array; returns the bytes, uint8 [num_bytes], and the offsets.
 
     The offsets, int64 [num_ids + 1], are the positions of the first byte of each id, and, as the last number,
-    the total length.
+    the total number of bytes.
 
     Raises:
         DataError: an id occurs twice; the ids are not sorted by their UTF-8 bytes.
@@ -107,9 +107,9 @@ class IdTable:
     def close_matches(self, text: str, n: int = 3) -> list[str]:
         """Finds up to `n` ids that resemble an unknown id, the most similar id first.
 
-        The function tries the unknown id in upper and lower case and with one letter changed, and also the
-        known ids beside the unknown id in sorted order. The running time hardly grows with the size of the
-        table.
+        The function tries the unknown id in upper and lower case and with one letter changed. The function
+        compares the unknown id with the known ids beside the unknown id in sorted order. The running time
+        hardly grows with the size of the table.
         """
         import difflib
 

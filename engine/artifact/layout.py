@@ -1,6 +1,6 @@
-"""Names every file, array and manifest section of an index, so that each name stands in one file only.
+"""Names every file, array and manifest section of an index, so that each name stands in this module only.
 
-A changed name changes the format of an index, so that existing indexes can no longer be opened.
+If the name of a file, an array or a manifest section is changed, existing indexes can no longer be opened.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ ADDRESS_FILE = "movies.milvus.json"
 """The name of the file with the address of the movie vectors in a vector database; a build holds either this
 file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of movies that score high for many reviewers. With this file, the
-lists of all reviewers are made faster. The index of a small catalogue has no such file."""
+"""The name of the file with the vectors of movies that score high for many reviewers. The file
+`strongest.npy` makes it faster to write the lists of all reviewers. The index of a small catalogue has no
+file `strongest.npy`."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
 """The name of the file with the unusable rows of the review and movie files."""
@@ -46,8 +47,8 @@ ID_ARRAYS = {
     "reviewer": ("reviewer_ids", "reviewer_id_offsets"),
     "movie": ("movie_ids", "movie_id_offsets"),
 }
-"""The names of the two arrays of reviewer ids and of movie ids: the bytes, and the offsets of the ids in the
-bytes."""
+"""The names of two arrays for reviewer ids, and of two arrays for movie ids: the bytes of all ids, and the
+offset of each id in the bytes."""
 CARD_ARRAYS = ("movie_cards", "movie_card_offsets")
 """The names of the arrays of the movies' cards: the bytes, and the offsets of the cards in the bytes."""
 VARIANT_ARRAYS = ("variant_groups", "variant_offsets", "variant_movie_rows")
@@ -226,7 +227,7 @@ FILE_NAMES = frozenset(
         *(HIDDEN_FILE, *(name + ARRAY_ENDING for name in ARRAY_SHAPES)),
     }
 )
-"""The names that the files of a build may have; the manifest is left out."""
+"""The names that the files of a build, except the manifest, may have."""
 
 # Entries of the manifest that the writer makes for every build.
 VERSION_ENTRY = "format_version"
@@ -240,7 +241,8 @@ BEFORE_ENTRY = "build_before"
 if no build was live."""
 KEEP_ENTRY = "builds_kept"
 """The manifest entry with the number of builds that the index keeps. The option --keep of the command that
-wrote the build sets this number; without --keep, the command takes over the previous number."""
+wrote the build sets the number of kept builds; without --keep, the command takes over the number of the
+previous build."""
 REFUSED_ENTRY = "refused_because"
 """The manifest entry with the reason why the finished build did not become live; absent if nothing prevented
 the build from becoming live."""
@@ -282,10 +284,10 @@ older indexes."""
 COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps two fields of `Model`, which hold neighbour tables, to keys in the manifest section `cold`, under
-which a slope of each neighbour table is stored. A cold movie (a movie without reviews) gets estimated weights
-in a neighbour table. The weight of a cold movie and another movie is estimated as a sum of two terms. One of
-the two terms is the neighbour table's slope, a number, times the similarity of the two movies' metadata."""
+"""Maps two fields of `Model`, which hold neighbour tables, to the keys of the tables' slopes in the manifest
+section `cold`. The slope of a neighbour table says how much the weight of two neighbours grows with the
+similarity of the two movies' metadata. When cold movies (movies without reviews) join an index, the slope
+helps to estimate their weights in the neighbour table."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

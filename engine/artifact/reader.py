@@ -196,11 +196,12 @@ class Artifact:
         return self.build_directory / name
 
     def handle(self, name: str) -> Path:
-        """Returns a path by which a file of the build can be opened even after the build was deleted.
+        """Returns a path that opens a file of the build, if possible even after the build was deleted.
 
-        The path works as long as the `Artifact` object exists. If the file holds an array, or if the system
-        has no directory such as /dev/fd, the method instead returns the ordinary path of the file. The
-        ordinary path works only until the build is deleted.
+        The returned path leads to the file that the `Artifact` object keeps open, and works as long as the
+        `Artifact` object exists. If the file holds an array, or if the system has no directory such as
+        /dev/fd, the method returns the file's path in the build directory. The file's path in the build
+        directory works only until the build is deleted.
 
         Raises:
             ArtifactCorruptError: the build has no file `name`.

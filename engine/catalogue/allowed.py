@@ -51,8 +51,8 @@ coalesce if ifnull nullif typeof
 _OPERATORS = frozenset(_OPERATOR_NAMES.split())
 _FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 COPYING = frozenset({"BETWEEN", "CASE", "nullif", "split_part", "if"})
-"""The operations that copy an operand in DuckDB; each such operation around another one doubles the running
-time of a condition."""
+"""The operations that copy an operand in DuckDB; each nesting of such an operation in another doubles the
+running time of a condition."""
 _REGEXPS = frozenset({"regexp_extract", "regexp_full_match", "regexp_matches", "~"})
 _JSON_PATHS = frozenset({"->>", "json_exists", "json_extract", "json_extract_string", "json_value"})
 _WITH_PATTERN = (
@@ -80,9 +80,10 @@ _COUNT = re.compile(r"(?<!\\x)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 def check_function(node: dict[str, Any]) -> int:
     """Checks a function call in a parsed condition: the name of the function, and some of the arguments.
 
-    Returns the cost of the regular expression among the arguments of the call, which says how slow the
-    regular expression may be. Each letter of a regular expression costs 1; repetition counts, such as {4},
-    multiply the cost. If no argument is a regular expression, the cost is 0.
+    Returns the cost of the call's regular expression, a number that says how slow the regular expression may
+    be. The cost of a regular expression is its number of characters, plus `_CLASS_COST` for each class of
+    letters. Repetition counts in a regular expression, such as {4}, multiply the cost of the regular
+    expression. For a call without a regular expression, the function returns 0.
 
     Raises:
         FilterError: the function is not allowed; a list such as ['a', 'b'] holds something other than
@@ -112,7 +113,7 @@ def check_function(node: dict[str, Any]) -> int:
 
 
 def _check_pattern(name: str, argument: dict[str, Any]) -> int:
-    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, or 0."""
+    """Checks a pattern, a JSON path or a date format; returns the cost of a regular expression, else 0."""
     text = _constant(argument)
     if text is None or len(text) > MAX_PATTERN:
         raise FilterError(
@@ -164,7 +165,7 @@ def check_cast(node: dict[str, Any]) -> None:
 
 
 def function_name(node: dict[str, Any]) -> str:
-    """Returns the name of the function that a node of a parsed condition calls, or "" for another node."""
+    """Returns the name of the function that a node of a parsed condition calls; "" if there is none."""
     return str(node.get("function_name", "")).casefold()
 
 

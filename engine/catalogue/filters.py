@@ -1,4 +1,4 @@
-"""Checks that the SQL condition of `--where` only compares values of known columns, at low cost.
+"""Checks that the SQL condition of `--where` runs fast, and only compares values of known columns.
 
 DuckDB parses the condition into a tree with `json_serialize_sql`, without running the condition; the code in
 this file checks every node of the tree. A condition may call only the functions that
@@ -38,7 +38,7 @@ CATALOGUE_COLUMNS = (
 )
 """The columns of the catalogue that an SQL condition may name."""
 MAX_LENGTH = 10_000
-"""The largest number of characters in a condition; DuckDB does not parse a longer condition."""
+"""The largest number of characters in a condition; a longer condition is refused before DuckDB parses it."""
 MAX_WHENS = 20
 """The largest number of times that the word WHEN may occur in a condition.
 

@@ -1,4 +1,4 @@
-"""Finds the movies that meet an SQL condition, one piece of the movie table at a time, with limits."""
+"""Finds the movies that meet an SQL condition, one piece of the movie table at a time, in limited time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ TIME_LIMIT = 5.0
 LONGEST_TEXT = 10_000
 """The number of characters of a text value that a condition sees; the rest of a longer text is cut off."""
 _PIECE_SECONDS = 0.1
-"""The number of seconds that DuckDB should take for one piece of the table of movies; a small piece also
-takes little memory."""
+"""The number of seconds that DuckDB should take to check the movies in one piece of the table `movies`; a
+small piece takes little memory."""
 _MOST_GROWTH = 16
-"""The largest ratio between the number of movies in a piece of the table and the number of movies in the
-piece before."""
+"""DuckDB checks the movies of the table `movies` in pieces, and a piece may hold more movies than the piece
+before. `_MOST_GROWTH` is the largest factor by which the number of movies grows from one piece to the
+next."""
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
 
 
@@ -39,13 +40,13 @@ def rows_where(
 ) -> Rows:
     """Returns the rows of the table `movies` that meet an SQL condition: int64, ascending.
 
-    If `among`, int64, ascending, is given, only the movies whose rows are in `among` are checked.
+    If the array `among`, int64, ascending, is given, only the movies whose rows are in `among` are checked.
 
     The caller must have passed the condition to `check_filter`; `columns` is what `check_filter` returned. A
     condition without a text column is checked on all movies in one query. For a condition with a text column,
-    the function divides the table into pieces, and checks the condition on one piece after the other. The
-    first piece holds one movie; the time that DuckDB takes for a piece decides how many movies the next piece
-    holds.
+    the function divides the table `movies` into pieces, and checks the condition on one piece after the
+    other. The first piece of the table holds one movie. The number of movies in each further piece is chosen
+    so that DuckDB takes about `_PIECE_SECONDS` for the piece.
 
     The function checks small pieces of the table, because the check of a small piece takes little memory and
     ends soon. DuckDB's setting `memory_limit` does not limit the memory well, because the setting does not

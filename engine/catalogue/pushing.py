@@ -1,16 +1,17 @@
 """Translates a --where condition for a vector database, which checks the condition during a search.
 
-Every movie that meets the original condition also meets the translated condition. If the translated condition
-leaves out a part of the original condition, the vector database also finds movies that do not meet the
-original condition. The caller must therefore use DuckDB to check which of the movies that the vector database
-found meet the original condition.
+Every movie that meets the --where condition also meets the translated condition. If the translated condition
+leaves out a part of the --where condition, the vector database finds some movies that do not meet the --where
+condition. Whoever calls `pushed_part` must check with DuckDB which movies found by the vector database meet
+the whole --where condition.
 
 A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. This module
 translates a test of a column only if DuckDB and all vector databases decide the test alike. A translated test
 is a `ColumnTest` object, from which a filter for any of the vector databases can be made. This module
 translates comparisons of a column with values of the column's type, such as `price < 10` or `price BETWEEN 5
-AND 10`, into `ColumnTest` objects. This module also translates tests with IN, NOT IN, IS NULL and IS NOT
-NULL, and tests with LIKE and NOT LIKE whose pattern has % only at its ends.
+AND 10`, into `ColumnTest` objects. Tests with IN, NOT IN, IS NULL and IS NOT NULL are translated into
+`ColumnTest` objects. A test with LIKE or NOT LIKE is translated into a `ColumnTest` object only if the
+pattern has no _, and has % only at its ends.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _inner(pattern: str) -> str:
 
 
 def _value(node: Mapping[str, Any], kind: str) -> Value | None:
-    """Returns the value of a constant, or None if the value does not have the type `kind` of the column."""
+    """Returns the value of a constant; None if the value does not have the type `kind`, or is too long."""
     literal = node.get("literal") or {}
     text = str(literal.get("text"))
     if kind == "text":

@@ -25,11 +25,12 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     variants of one film.
 
     Returns:
-        Three arrays by name. Only films with several movies are numbered, from 0. `variant_groups`, int32
-        [num_movies], holds the number of each movie's film, or -1 if the film has no other movie.
-        `variant_movie_rows`, int32 [num_variants], lists the rows of the movies of all numbered films, film
-        by film. `variant_offsets`, int64 [num_films + 1], holds, for each numbered film, the position in
-        `variant_movie_rows` of the film's first movie. The last offset is the length of `variant_movie_rows`.
+        The arrays `variant_groups`, `variant_offsets` and `variant_movie_rows`, by name. Only films with
+        several movies are numbered, from 0. `variant_groups`, int32 [num_movies], holds the number of each
+        movie's film, or -1 if the film has no other movie. `variant_movie_rows`, int32 [num_variants], lists
+        the rows of the movies of all numbered films, film by film. `variant_offsets`, int64 [num_films + 1],
+        holds, for each numbered film, the position in `variant_movie_rows` of the film's first movie. The
+        last number in `variant_offsets` is the length of `variant_movie_rows`.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}
@@ -50,7 +51,8 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
 class Variants:
     """Finds the movies that are variants of a film, from the arrays of `build_variant_arrays`.
 
-    In a condition such as `if variants`, a `Variants` object is false if no film has several movies.
+    In a condition such as `if variants`, a `Variants` object is false if no two movies are variants of one
+    film.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Variants:
 
     @classmethod
     def none(cls) -> Variants:
-        """Returns a `Variants` object in which each film has one movie."""
+        """Returns a `Variants` object for movies of which no two are variants (editions) of one film."""
         return cls(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def __bool__(self) -> bool:

@@ -1,8 +1,8 @@
 """Ends a command with one sentence after a signal: Ctrl-C (SIGINT), SIGTERM or SIGHUP.
 
 The first signal raises KeyboardInterrupt, so that the command can remove what it has begun to write. A second
-signal ends the process without a clean-up. The process also ends without a clean-up if the command has not
-ended ten seconds after the first signal. The exit code is 128 plus the number of the signal, such as 130
+signal ends the process without a clean-up. The process ends without a clean-up if the command is still
+running ten seconds after the first signal. The exit code is 128 plus the number of the signal, such as 130
 after Ctrl-C.
 """
 
@@ -42,8 +42,8 @@ class _State:
     raising = False
     """Whether the next signal raises KeyboardInterrupt."""
     again = False
-    """Whether the process must send the first signal to itself again, because the KeyboardInterrupt that the
-    first signal should raise was delayed or got lost."""
+    """Whether the process must send the first signal to itself again, because the KeyboardInterrupt of the
+    first signal was delayed or got lost."""
     first: int | None = None
     """The number of the first signal that the process received; None before the first signal."""
 
@@ -146,8 +146,9 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Handles an exception that Python cannot raise and drops, such as one in a destructor (`__del__`).
 
-    If Python drops a KeyboardInterrupt after a signal, the function makes the thread `_watch` send the signal
-    again. Before the first signal, Python's own handler prints the exception.
+    Before the process receives its first signal, such as Ctrl-C, Python's own handler prints each dropped
+    exception. After the first signal, a dropped KeyboardInterrupt makes the thread `_watch` send the signal
+    again; every other dropped exception is ignored.
     """
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
@@ -158,9 +159,9 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or ten seconds after the first signal.
 
-    If the KeyboardInterrupt that the process's first signal should raise was delayed or got lost, the
-    function sends the first signal to the process again. The function runs in a thread, which ends when the
-    other end of the pipe `reader` is closed.
+    If the KeyboardInterrupt of the first signal was delayed or got lost, the function sends the first signal
+    to the process again. The function runs in a thread, which ends when the other end of the pipe `reader` is
+    closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()

@@ -131,7 +131,7 @@ now."""
 
 
 class SourceCommand(click.Command):
-    """Runs a command that reads reviews; makes `config` from a recipe, the option --set and other options."""
+    """Runs a command that reads reviews; makes `config` from the options --config, --set and others."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses the options of a command; reads the former `--format amazon` as `--input-format amazon`."""
@@ -144,7 +144,7 @@ class SourceCommand(click.Command):
         return super().parse_args(ctx, renamed)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Starts logging, makes the configuration from all options and the recipe, and runs the command.
+        """Starts logging, makes `config` from the options --config, --set and others, and runs the command.
 
         Raises:
             ConfigError: a setting is unknown, has the wrong type or is out of range.

@@ -65,7 +65,7 @@ class Event:
     def content(self) -> tuple[object, ...]:
         """Returns the kind, movie, reviewer and rating of the event.
 
-        If a client sends an event again with the same id, the content must also be the same.
+        If a client sends two events with the same id, both events must have the same content.
         """
         return self.kind, self.movie_id, self.reviewer_id, self.rating
 
@@ -138,12 +138,13 @@ class Scale:
 
         The attribute `places` gives each kind of feedback, such as a click, a position on the rating scale,
         from 0 (lowest rating) to 1 (highest rating). The method returns the rating level that is nearest to
-        the position of `kind` on the rating scale.
+        the position of `kind` on the rating scale. For a kind of feedback that `places` does not hold, the
+        method returns None.
 
         For an index that was built from counts, such as numbers of plays, the method returns a count. If the
-        position of `kind` on the rating scale (0 to 1) is 0.75 or more, the feedback stands for a like. The
-        method then returns `like_count`, the lowest count that means a like. If the position of `kind` on the
-        rating scale is below 0.75, the method returns half of `like_count`, a count that means no like.
+        position of `kind` on the rating scale (0 to 1) is 0.75 or more, the method returns `like_count`, the
+        lowest count that means a like. If the position of `kind` on the rating scale is below 0.75, the
+        method returns half of `like_count`, a count that means no like.
         """
         place = self.places.get(kind)
         if place is None or not self.is_rated:
@@ -178,7 +179,11 @@ class Scale:
         return f"The rating must be {wanted}, as in the index, but {found}."
 
     def level_row(self, rating: float | None) -> int:
-        """Returns the position, in `levels`, of the rating level nearest to a rating; 0 without levels."""
+        """Returns the position, in `levels`, of the rating level nearest to a rating; 0 without levels.
+
+        For an index that was built from counts, such as numbers of plays, the method returns 1 for a count
+        that means a like, and 0 for any other count.
+        """
         if rating is None or not self.is_rated:
             return 0
         if self.like_count is not None:

@@ -2,8 +2,8 @@
 
 A shown list is first appended, as a line of JSON, to a file. From time to time, the file of JSON lines is
 converted to a Parquet file, which appears only when the Parquet file is complete. If a process is killed, its
-file of JSON lines stays in the folder. The next process that records lists in the folder converts the killed
-process's file of JSON lines to a Parquet file.
+file of JSON lines stays in the folder. When a process begins to record lists in a folder, the process
+converts the files of JSON lines that killed processes left in the folder to Parquet files.
 """
 
 from __future__ import annotations

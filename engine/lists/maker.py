@@ -30,9 +30,9 @@ _BATCH = 256
 """The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
 """If movies are hidden from everyone, the search finds more candidates, because a list leaves out hidden
-movies. The number of candidates to search for is divided by the share of movies that are not hidden. A share
-below `_LEAST_OPEN` counts as `_LEAST_OPEN`. Even if nearly all movies are hidden, the number of candidates is
-therefore at most multiplied by ten."""
+movies. The number of candidates to search for is divided by the share of movies that are not hidden. If the
+share of movies that are not hidden is less than `_LEAST_OPEN`, the number of candidates is divided by
+`_LEAST_OPEN`. Because of `_LEAST_OPEN`, hidden movies multiply the number of candidates by at most ten."""
 
 logger = logging.getLogger(__name__)
 
@@ -263,8 +263,9 @@ class ListMaker:
     def _preference(self, rows: Rows, options: ListOptions) -> Doubles:
         """Returns a preference for each movie; of a film's variants, a list holds the most preferred one.
 
-        A variant in the wanted format is preferred to every other variant; among the rest, the variant with
-        the most reviews is preferred.
+        A variant in the format `options.format_preference` is preferred to a variant in any other format. If
+        two variants both have, or both lack, the format `options.format_preference`, the variant with more
+        reviews is preferred.
         """
         preference: Doubles = self.movie_counts[rows].astype(np.float64)
         if options.format_preference is None:

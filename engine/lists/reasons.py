@@ -2,8 +2,8 @@
 
 A reason is a review by the recipient; the contribution of the review is the score of a movie minus the score
 that the movie would have without the review. The score of a movie is computed from a few sums over the
-recipient's reviews. To compute the score that a movie would have without a review, the engine subtracts from
-each sum what the review added to the sum. The subtraction takes little time.
+recipient's reviews. To compute the score that a movie would have without a review, the engine corrects the
+sums over the recipient's reviews. To correct a sum takes less time than to add up all other reviews again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ all other reviews are only estimated."""
 _STEP = 0.01
 """To estimate how fast the log chance of a like grows with the location (centre) of a predicted rating's
 distribution, the location is raised by `_STEP` logits. To estimate how fast the log chance of a like grows
-with the log scale of the distribution, the log scale is raised by `_STEP`."""
+with the log scale of a predicted rating's distribution, the log scale is raised by `_STEP`."""
 
 
 class Recipient(Protocol):
@@ -138,9 +138,9 @@ def strongest_contributions(
     """Finds the `num_strongest` reviews of a history that add most to the score of each movie.
 
     The contribution of a review is the score of the movie minus the score without the review. In a long
-    history, the contributions of all reviews are first estimated by a linear approximation. The contributions
-    of the reviews with the highest estimates are then computed without approximation; the function returns
-    only these contributions.
+    history, the contributions of all reviews are estimated by a linear approximation. Only the contributions
+    of the reviews with the highest estimates are computed exactly. The function returns the `num_strongest`
+    highest of the exact contributions.
     """
     num_reviews = len(reviewer.history.movie_rows)
     shape = len(movie_rows), min(num_strongest, num_reviews)
@@ -162,9 +162,9 @@ def _contributions(
     """Computes, for each movie, the exact contributions of the reviews that seem to contribute most.
 
     The contribution of a review is the number that the review adds to the score of the movie. The function
-    first estimates the contributions of all reviews. Then, the function computes the exact contributions of
-    the `num_checked` reviews with the highest estimates. If the history has at most `num_checked` reviews, or
-    if the model predicts no ratings, all contributions are computed exactly, and none is estimated.
+    estimates the contributions of all reviews, and computes the exact contributions of the `num_checked`
+    reviews with the highest estimates. If the history has at most `num_checked` reviews, or if the model
+    predicts no ratings, all contributions are computed exactly, and none is estimated.
 
     Returns:
         For each movie, the reviews with the highest estimated contributions, as positions in the reviewer's
@@ -220,16 +220,16 @@ def _relevance_contributions(model: Model, reviewer: Reviewer, movie_rows: Rows)
 def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     """Sums what the reviews of a history add to the scores of movies, leaving out each review in turn.
 
-    A review adds the product of two numbers to the score of a movie. The first number, from `terms`, depends
-    on the movie and the reviewed movie, such as the similarity of the two movies. The second number is the
-    weight of the review. The weight of a review depends on the age of the review; an older review weighs
-    less. The age of a review is counted in reviews: 1 for the latest review of a history, 2 for the review
-    before, and so on. If a review is left out, the age of every older review falls by one, so all older
-    reviews weigh more.
+    A review adds its number in `terms`, multiplied by the weight of the review, to the score of a movie. The
+    number of a review in `terms` depends on the scored movie and the reviewed movie; an example is the
+    similarity of the two movies. The weight of a review depends on the age of the review; an older review
+    weighs less. The age of a review is counted in reviews: 1 for the latest review of a history, 2 for the
+    review before, and so on. If a review is left out, the age of every older review falls by one, so all
+    older reviews weigh more.
 
     Args:
-        terms: float64 [num_movies, num_reviews], the term of each review in the score of each movie; the
-            oldest review is first.
+        terms: float64 [num_movies, num_reviews], for each movie and each review, the number that is
+            multiplied by the weight of the review; the oldest review is first.
         fading: float64 [num_reviews], the weight of each review by its age in the whole history; the oldest
             review is first.
 
@@ -245,7 +245,11 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
 
 
 class _WithoutEach(NamedTuple):
-    """Holds the numbers from which ratings are predicted, with and without each review of a history."""
+    """Holds the data to predict a reviewer's ratings as if each review of the history were left out in turn.
+
+    A predicted rating depends on the reviewer's vector in the rating head, and on the reviewer's ratings of
+    the movie's neighbours (similar movies).
+    """
 
     moved: Doubles
     """float64 [num_reviews, dim]: the change of the reviewer's vector in the rating head when each review is
@@ -305,11 +309,11 @@ class _WithoutEach(NamedTuple):
 
 
 def _without_each_review(head: RatingHead, reviewer: Reviewer, movie_rows: Rows) -> _WithoutEach:
-    """Computes the inputs of rating predictions, for the whole history and with each review left out in turn.
+    """Computes the data to predict a reviewer's ratings as if each review were left out in turn.
 
-    To predict a reviewer's rating of a movie, the model needs two inputs. The first input is the reviewer's
-    vector in the rating head. The second input is the mean difference, in stars, between the reviewer's
-    ratings of the movie's neighbours (similar movies) and the expected ratings.
+    The model predicts a rating from the reviewer's vector in the rating head, and from the reviewer's ratings
+    of the movie's neighbours (similar movies). The ratings of neighbours count as one number: the mean
+    difference, in stars, between the reviewer's ratings of the movie's neighbours and the expected ratings.
     """
     history, ratings = reviewer.history, reviewer.neighbour_ratings
     above = head.above_means(history).astype(np.float64)

@@ -31,8 +31,8 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
     """Lowers the scores of movies with many reviews, so that a list prefers lesser known movies.
 
     The fame of a movie is `log(1 + number of reviews)`. The function returns a new score for each movie:
-    `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`. If a list holds the k movies with the
-    highest new scores, a higher `novelty` never raises the mean fame of the list.
+    `score - novelty * std(scores) * (fame - mean(fames)) / std(fames)`. A higher `novelty` never raises the
+    mean fame, `log(1 + number of reviews)`, of the k movies with the highest returned scores.
 
     Args:
         scores: the score of each movie, float [num].
@@ -61,10 +61,10 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
     `list_diversity` is the diversity of the list. Before the lists are compared, their mean scores are scaled
     to the range from 0 to 1, and their diversities are scaled in the same way.
 
-    Several weights are tried, because a higher weight of the similarity does not always give a more diverse
-    list. The argument `diversity` does not change which lists are made; `diversity` only decides which of the
-    lists is returned. Therefore, a higher `diversity` never returns a less diverse list, and never a list
-    with a higher mean score.
+    Several weights of the similarity are tried, because a higher weight does not always give a more diverse
+    list. For every value of `diversity`, the function makes the same lists, one for each weight in
+    `_TRADE_OFFS`; `diversity` only decides which list is returned. A higher `diversity` never returns a less
+    diverse list, and never a list with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.

@@ -50,7 +50,7 @@ class RelevanceHead:
 
     @property
     def embedding_dim(self) -> int:
-        """Returns the dimension of a reviewer's vector in the relevance head, without the 1 at the end."""
+        """Returns the length of a reviewer's vector in the relevance head, without the last entry, a 1."""
         return int(self.history_vectors.shape[1])
 
     def queries(self, reviewer_rows: NDArray[np.integer] | None, histories: Histories) -> Floats:
@@ -87,19 +87,20 @@ class ColdDoubts:
 
     The relevance of a cold movie has an error, because the movie's vector is predicted from metadata. The
     standard error of the relevance depends on the reviewer, since metadata predicts some directions of movie
-    vectors better than others. A top list holds a cold movie only if the movie is relevant even after the
-    relevance is lowered.
+    vectors better than others. A cold movie gets into a top list only if its relevance is high even after
+    `ColdDoubts` has lowered it.
 
     Attributes:
         is_cold: marks the cold movies, bool [num_movies].
         errors: a matrix that gives the standard error of cold movies' relevance to any reviewer, float32
-            [embedding_dim + 1, embedding_dim + 1]. The reviewer's vector times the matrix `errors` is a
-            vector whose length is the setting `cold.doubt` times the standard error.
+            [embedding_dim + 1, embedding_dim + 1]. If a reviewer's vector is multiplied by `errors`, the
+            length of the resulting vector is the setting `cold.doubt` times the standard error of a cold
+            movie's relevance to the reviewer.
         included: a number that the build has already subtracted from the bias of each cold movie in
             `RelevanceHead.movie_vectors`. The build lowers the biases by `included` so that cold movies also
-            rank lower in searches of the vector index. The methods of `ColdDoubts` return only what remains
-            to be subtracted from a cold movie's relevance: `cold.doubt` times the standard error, minus
-            `included`, or 0 if the difference is negative.
+            rank lower in searches of the vector index. Because the build has already lowered the biases by
+            `included`, the methods of `ColdDoubts` return `cold.doubt` times the standard error of a cold
+            movie's relevance, minus `included`, but at least 0.
     """
 
     is_cold: NDArray[np.bool_]
@@ -172,12 +173,12 @@ class RatingHead:
     """Predicts the probability of each rating level for a reviewer and a movie.
 
     The distribution of a rating has a location (the centre of the distribution, in logits) and a scale. The
-    location is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v, u * v)`, where u is the
-    reviewer's vector and v is the movie's vector. The scale of a rating's distribution is the product of the
-    reviewer's scale, the movie's scale and a factor from the MLP; a high scale makes the distribution narrow.
-    The chance that a rating is at most `levels[l]` is `sigmoid(scale * (thresholds[l] - location))`, with the
-    location and the scale of the rating's distribution. This formula is the ordinal (proportional odds) model
-    of McCullagh (1980).
+    location of a rating's distribution is `reviewer bias + movie bias + sum(dot_weights * u * v) + MLP(u, v,
+    u * v)`, where u is the reviewer's vector and v is the movie's vector. The scale of a rating's
+    distribution is the product of the reviewer's scale, the movie's scale and a factor from the MLP. The
+    scale multiplies logits, so the distribution of a rating with a high scale is narrow. By the ordinal
+    (proportional odds) model of McCullagh (1980), the chance that a rating is at most `levels[l]` is
+    `sigmoid(scale * (thresholds[l] - location))`.
 
     Attributes:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
@@ -185,8 +186,9 @@ class RatingHead:
             movie's bias and the logarithm of the movie's scale.
         history_vectors: two vectors for each movie, float32 [num_movies, 2 * dim]. The vector `first` is in
             the first `dim` columns, and the vector `second` is in the last `dim` columns. A reviewer's vector
-            is computed from a sum over the reviewer's reviews. A review of a movie adds the vector `first +
-            (rating - mean rating of the movie) * second` to this sum.
+            is computed from the sum of one vector for each review by the reviewer. The vector of a review is
+            `first + (rating - mean rating of the movie) * second`, with the two vectors of the reviewed
+            movie.
         reviewer_biases: two numbers for each reviewer, float32 [num_reviewers, 2]: the reviewer's bias, in
             logits, and the logarithm of the reviewer's scale. The scale of a rating's distribution is
             proportional to the reviewer's scale.
@@ -244,12 +246,13 @@ class RatingHead:
     def locate(
         self, tastes: Tastes, movie_rows: NDArray[np.integer] | slice, interaction_weight: float = 1.0
     ) -> tuple[Floats, Floats]:
-        """Computes the centre and the logarithm of the scale of each predicted rating: float32 [num] each.
+        """Computes the location and log scale of each predicted rating's distribution: float32 [num] each.
 
-        A high scale makes the distribution of a rating narrow. The argument `tastes` describes one reviewer
-        for each movie, or a single reviewer for all movies. The centre is `reviewer bias + movie bias +
-        interaction_weight * interaction`, where the interaction is computed from the vectors of the reviewer
-        and the movie.
+        The location is the centre of the distribution; a high scale makes the distribution narrow. The
+        argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
+        location of a rating's distribution is `reviewer bias + movie bias + interaction_weight *
+        interaction`, where the rating head computes the interaction from the vectors of the reviewer and the
+        movie.
         """
         rows = self.movie_vectors[movie_rows]
         vectors, users = rows[:, : self.dim], tastes.vectors

@@ -223,8 +223,8 @@ def recommend_movie(
 ) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers who have reviewed the movie are left out. The list is sorted by the score that the movie has for
-    each reviewer. A reviewer's own recommendation list is sorted by the same kind of score.
+    Reviewers who have reviewed the movie are left out. The reviewers are sorted by the score of the movie, as
+    engine recommend reviewer computes the score for each reviewer.
     """
     from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine

@@ -73,7 +73,7 @@ def serve(
 
     Reviews and clicks that a shop sends are kept in the journal of the index, and change the reviewer's next
     list. If an index is built again, the service switches to the new build within seconds, without losing a
-    request. The address /docs of the service describes all questions.
+    request. The page /docs of the service describes all requests that the service answers.
     """
     from engine.service.live.arms import read_trial
     from engine.service.server import run

@@ -183,9 +183,10 @@ def _similar_table(similar: Mapping[str, Any], table: TableFormatter) -> str:
 def _look_lines(looks: Mapping[str, Any], table: TableFormatter) -> list[str]:
     """Returns lines that tell how often lists of similar movies hold unrelated movies, and sequels.
 
-    A movie counts as unrelated if it has no category in common with the movie for which the list was made. A
-    table shows the share of unrelated movies in the lists. Another line says how many pairs of a film and its
-    sequel stand in the first five places of each other's lists.
+    A movie in a list of similar movies counts as unrelated if it has no category in common with the movie for
+    which the list was made. The first returned lines are a table with the share of unrelated movies in lists
+    of similar movies. The last returned line counts the pairs of a film and a sequel in which each of the two
+    films is among the first five movies similar to the other film.
     """
     lines = []
     if shares := looks.get("without_common_category"):
