@@ -33,9 +33,9 @@ _SLOTS = 16
 filter lets more unwanted values pass."""
 _FEW = 16
 """If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
-_MANY = 4096
+_MANY_COLUMNS = 4096
 _MANY_TIMES = 32
-"""If a matrix has at least `_MANY` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
+"""If a matrix has at least `_MANY_COLUMNS` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
 `k_highest_of_rows` compares a sample of the columns first."""
 _SAMPLING = 8
 """`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; `_SAMPLING` is the distance
@@ -215,7 +215,7 @@ def k_highest_of_rows(scores: NDArray[np.floating], k: int) -> Rows:
     falling = -scores
     if not 0 < k < num or num <= _FEW:
         return np.argsort(falling, axis=1, kind="stable")[:, :k]
-    if num < _MANY_TIMES * k or num < _MANY:
+    if num < _MANY_TIMES * k or num < _MANY_COLUMNS:
         return _k_lowest_of_rows(falling, k)
     # Most scores of a long row are below a bound that every eighth score tells.
     columns, bounded = _below_bounds(falling, k)

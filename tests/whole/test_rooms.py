@@ -50,3 +50,17 @@ def test_files_have_a_readable_length() -> None:
     assert max(lengths) <= MOST_LINES
     assert sum(length > 300 for length in lengths) <= len(lengths) / 10
     assert sum(length < 60 for length in lengths) <= len(lengths) / 10
+
+
+def test_no_file_defines_a_name_twice() -> None:
+    found = []
+    for path in (path for room in ROOMS for path in files_of(room)):
+        names = Counter(
+            target.id
+            for statement in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(statement, ast.Assign | ast.AnnAssign)
+            for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+            if isinstance(target, ast.Name)
+        )
+        found += [f"{path.relative_to(ROOT)}: {name}" for name, count in names.items() if count > 1]
+    assert found == []
