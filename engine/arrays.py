@@ -35,8 +35,8 @@ _FEW = 16
 """If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
 _MANY_COLUMNS = 4096
 _MANY_TIMES = 32
-"""If a matrix has at least `_MANY_COLUMNS` columns, and at least `_MANY_TIMES` as many columns as scores are wanted,
-`k_highest_of_rows` compares a sample of the columns first."""
+"""If a matrix has at least `_MANY_COLUMNS` columns, and at least `_MANY_TIMES` as many columns as scores are
+wanted, `k_highest_of_rows` compares a sample of the columns first."""
 _SAMPLING = 8
 """`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; `_SAMPLING` is the distance
 from one column of the sample to the next."""
