@@ -28,9 +28,8 @@ ADDRESS_FILE = "movies.milvus.json"
 """The name of the file with the address of the movie vectors in a vector database; a build holds either this
 file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of movies that score high for many reviewers. The file
-`strongest.npy` makes it faster to write the lists of all reviewers. The index of a small catalogue has no
-file `strongest.npy`."""
+"""The name of the file with the vectors of movies that score high for many reviewers, by which the lists of
+all reviewers are written faster. The index of a small catalogue has no file `strongest.npy`."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
 """The name of the file with the unusable rows of the review and movie files."""
