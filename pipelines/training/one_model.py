@@ -41,8 +41,8 @@ class TrainedModel(NamedTuple):
     """The table of the movies that reviewers reviewed soon after each movie; None if the argument `kinds` of
     `begin_model` did not contain SUCCESSORS."""
     rounds: dict[str, int]
-    """The number of training rounds that produced the weights of each head, by the head's name. Later rounds,
-    which did not improve the validation metric, do not count."""
+    """The number of training rounds that produced the weights of each head, by the head's name. Training
+    rounds after the round with the best validation metric do not count."""
     curves: dict[str, dict[str, list[float]]]
     """The training loss and the validation metric after each round, by the head's name."""
 
@@ -63,10 +63,11 @@ def begin_model(
     """Begins to train the two heads of a model; returns a function that waits for the trained model.
 
     The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
-    improving. The two heads are trained at the same time on many reviews, or if the runner has several
-    workers. The function that `begin_model` returns waits for the trained heads, builds the neighbour tables,
-    and returns the model. The returned function raises TrainingError if no reviewer has two reviews, or if a
-    loss is not finite.
+    improving. In this process, the two heads are trained at the same time if there are more than
+    ONE_THREAD_UP_TO reviews. On Ray, the two heads are trained at the same time if two workers are free. The
+    function that `begin_model` returns waits for the trained heads, builds the neighbour tables, and returns
+    the model. The function that `begin_model` returns raises TrainingError if no reviewer has two reviews, or
+    if a training loss is not finite.
 
     Args:
         reviews: the training reviews.

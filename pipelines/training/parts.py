@@ -43,14 +43,15 @@ class Parts(NamedTuple):
     movie."""
     near: list[Floats]
     """For each neighbour table, one array of similarities, float32 [num_reviewers, num_candidates]. An entry
-    of the array is a weighted sum of the neighbour table's similarities between the candidate movie and the
-    movies in the reviewer's history, divided by `mass`, the length of the history. If movies are also
-    compared by metadata, one more array follows, with such sums of similarities by metadata."""
+    of an array is a weighted sum of the neighbour table's similarities between the candidate movie and the
+    movies in the reviewer's history. Each weighted sum is divided by `mass`, the length of the reviewer's
+    history. If the training compared movies by metadata, the last array of `near` holds the weighted sums of
+    the similarities by metadata."""
     next: Floats | None
     """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
-    order of reviews. This part of the score is high if many reviewers reviewed the candidate soon after a
-    movie of the reviewer's history. The field is None if the training built no neighbour table of the kind
-    SUCCESSORS (movies that reviewers reviewed soon after each movie)."""
+    order of reviews. The part of the score in `next` is high if many reviewers reviewed the candidate soon
+    after a movie of the reviewer's history. The field `next` is None if the training built no neighbour table
+    of the kind SUCCESSORS (movies that reviewers reviewed soon after each movie)."""
     relevant: NDArray[np.bool_]
     """bool [num_reviewers, num_candidates], True for candidate movies that are held-out likes."""
     num_relevant: Rows
@@ -60,12 +61,13 @@ class Parts(NamedTuple):
     at least 1."""
 
     def lowered(self, length_power: float) -> Parts:
-        """Returns a copy in which sums of similarities are divided by `mass ** length_power`, not by `mass`.
+        """Returns a copy whose similarities are divided by `mass ** length_power`, and not by `mass`.
 
-        The field `near` of the copy holds, for each candidate movie, the sum of similarities to the movies in
-        the reviewer's history, divided by `mass ** length_power`. The number `mass` is the length of a
-        reviewer's history, in which older reviews count less. A `length_power` of 1 gives the mean similarity
-        to the history, and 0 gives the sum of similarities.
+        In the returned copy, each entry of `near` is a sum of similarities between a candidate movie and the
+        movies in the reviewer's history. The sum of similarities is divided by `mass ** length_power`, where
+        `mass` is the length of the reviewer's history (older reviews count less). A `length_power` of 1 gives
+        the mean similarity to the movies in the history, and a `length_power` of 0 gives the sum of
+        similarities.
         """
         factor = self.mass ** np.float32(1 - length_power)
         return self._replace(near=[near * factor for near in self.near])
@@ -99,8 +101,8 @@ def figures_of_grid(
     A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`, in which
     `near` is the movie's similarity to the reviewer's history. The array `near` is float32 [num_reviewers,
     num_candidates]. The array `relevance`, float32 [num_reviewers, num_candidates], holds each candidate's
-    relevance. A caller whose scores have further components, such as a part for successors, adds these
-    components to the relevance before the call.
+    relevance. If a caller's scores have further components, such as the component from the field
+    `Parts.next`, the caller adds these components to the relevance before the call.
 
     For each pair of weights, the mean NDCG equals the result of `figure_of` for the scores that the pair of
     weights gives to the candidate movies. The rank of a held-out like is found by counting the candidate

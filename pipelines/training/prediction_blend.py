@@ -49,7 +49,7 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
     """Returns the blend, an object of weights, that predicts held-out ratings with the least log loss.
 
     The fields `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and `location_offset` of the
-    blend are fitted; all other fields keep the values of the models' blend.
+    blend are fitted. The returned blend takes all other fields from the blend that all given models have.
 
     Args:
         models: models that all have the same blend.
@@ -110,8 +110,9 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:
     """Computes the components of predicted ratings, such as biases, for a sample of the held-out reviews.
 
-    The sample is random, and holds at most `most` held-out reviews. The fields `biases`, `interaction`,
-    `log_scale` and `near` of the returned `_Parts` hold the components of the predicted ratings.
+    The sample of held-out reviews is random, and holds at most `most` reviews. The fields `biases`,
+    `interaction`, `log_scale` and `near` of the returned `_Parts` hold the components of the predicted
+    ratings.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(held_out))[:most])
     rows, places = np.unique(held_out.reviewer_rows[chosen], return_inverse=True)

@@ -27,14 +27,15 @@ logger = logging.getLogger(__name__)
 
 NEIGHBOUR_SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 20.0)
 """The weights that `choose_blend` tries for similarities to a reviewer's history. With the weight 1, the
-similarities and the relevance have the same standard deviation over a reviewer's candidate movies."""
+similarities to the reviewer's history and the relevance have the same standard deviation over the reviewer's
+candidate movies."""
 SUCCESSOR_SHARES = (0.0, 0.2, 0.6, 1.7, 6.0, 20.0)
 """The weights that `choose_blend` tries for the part of a score that comes from successors (movies that
-reviewers often reviewed soon after another movie). With the weight 1, this part of the score and the
-relevance have the same standard deviation over a reviewer's candidate movies."""
+reviewers often reviewed soon after another movie). With the weight 1, the part of the score from successors
+and the relevance have the same standard deviation over a reviewer's candidate movies."""
 LENGTH_POWERS = (1.0, 0.0)
-"""The powers of a history's length by which `choose_blend` tries to divide sums of similarities: the power 1
-gives the mean over the history, and the power 0 gives the sum."""
+"""The powers of a history's length by which `choose_blend` tries to divide sums of similarities. The power 1
+gives the mean similarity to the history, and the power 0 gives the sum of similarities."""
 LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0)
 """The weights that `choose_blend` tries, with each neighbour table, for the logarithm of the chance that the
 reviewer likes a movie."""
@@ -43,11 +44,11 @@ HONEST_LIKE_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0)
 DOUBTS = (0.0, 2.0, 4.0, 8.0)
 """The values that `_honest_likes` tries for `Blend.doubt`, which lowers the scores of movies that the
 reviewer probably does not like. If the chance of a like is under one half, `doubt * log(2 * chance)` is added
-to the logarithm of the chance."""
+to the logarithm of the chance of a like."""
 MOST_DOUBTFUL = 0.07
-"""The largest desired share of doubtful movies in top lists: movies whose chance of a like is under one half.
-The function `_honest_likes` prefers values of `Blend.like_weight` and `Blend.doubt` that keep the share of
-doubtful movies in top lists at or below this number."""
+"""The largest desired share, in top lists, of doubtful movies: movies whose chance of a like is under one
+half. The function `_honest_likes` prefers values of `Blend.like_weight` and `Blend.doubt` with which at most
+this share of the movies in top lists has a chance of a like under one half."""
 _MOST_LOST = 0.1
 """The largest share of the best mean NDCG that `_honest_likes` may give up. With the share 0.1, the chosen
 weights reach at least 90 percent of the best mean NDCG. The function `_honest_likes` accepts a
@@ -57,13 +58,12 @@ _LISTED = 10
 half."""
 CONTENT_SHARES = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)
 """The weights that `choose_blend` tries for similarities by metadata, which are added to the similarities
-from a neighbour table. With the weight 1, the similarities by metadata and the similarities from the
-neighbour table have the same standard deviation."""
+from a neighbour table. A weight of 1 scales the similarities by metadata to the standard deviation of the
+similarities from the neighbour table."""
 _BEST_TABLES = 2
 """The number of the best neighbour tables that are tried again, in scores that also use metadata or
-successors (movies that reviewers often reviewed soon after another movie). To find the best neighbour tables,
-the mean NDCG of each neighbour table is computed first, with scores that use neither metadata nor
-successors."""
+successors (movies that reviewers often reviewed soon after another movie). The best neighbour tables are the
+tables with the highest mean NDCG in scores that use neither metadata nor the order of reviews."""
 _STANDARD_ERRORS = 2.0
 """Successors (movies that reviewers often reviewed soon after another movie) become part of the score only if
 successors raise the mean NDCG by more than this number of standard errors. A rise of the mean NDCG by fewer
@@ -71,15 +71,19 @@ standard errors may be due to chance."""
 
 
 class _Shares(NamedTuple):
-    """Holds the weights of metadata, of successors and of the chance of a like that are tried together."""
+    """Holds weights to try for three parts of a movie's score, one sequence of weights for each part.
+
+    Every combination of one weight from each sequence is tried.
+    """
 
     content: Sequence[float]
     """The weights to try for the similarities of movies by metadata, which are added to the similarities from
-    a neighbour table. With the weight 1, both kinds of similarity have the same standard deviation."""
+    a neighbour table. A weight of 1 scales the similarities by metadata to the standard deviation of the
+    similarities from the neighbour table."""
     successor: Sequence[float]
     """The weights to try for the part of a score that comes from successors (movies that reviewers often
-    reviewed soon after another movie). With the weight 1, this part of the score and the relevance have the
-    same standard deviation."""
+    reviewed soon after another movie). With the weight 1, the part of the score from successors and the
+    relevance have the same standard deviation."""
     like: Sequence[float]
     """The weights to try for the logarithm of the chance that the reviewer likes a movie."""
 
@@ -92,17 +96,17 @@ class _Tried(NamedTuple):
     """The smoothed mean NDCG of each combination of weights, float64 [num_content_shares,
     num_successor_shares, num_neighbour_shares, num_like_weights]."""
     contents: Doubles
-    """For each weight in `shares.content`, a factor for similarities by metadata: float64
-    [num_content_shares]. The similarities by metadata are multiplied by the factor, and then added to the
-    similarities from the neighbour table."""
+    """float64 [num_content_shares], for each weight in `shares.content`, the number by which similarities by
+    metadata are multiplied. The similarities by metadata, multiplied by a number in `contents`, are added to
+    the similarities from the neighbour table."""
     scales: Doubles
-    """float64 [num_content_shares], one factor for each weight of the similarities by metadata in
-    `shares.content`. A movie's similarity to the reviewer's history, computed with this weight, is multiplied
-    by the factor. The products have the same standard deviation as the movies' relevance."""
+    """float64 [num_content_shares], for each weight in `shares.content`, the number by which movies'
+    similarities to a reviewer's history are multiplied. The similarities to the history, multiplied by a
+    number in `scales`, have the same standard deviation as the movies' relevance."""
     next_scale: float
-    """A factor for the part of a score that comes from successors (movies that reviewers often reviewed soon
-    after another movie). The part of the score from successors, multiplied by the factor, has the same
-    standard deviation as the relevance."""
+    """The number by which the part of a score from successors (movies that reviewers often reviewed soon
+    after another movie) is multiplied. The part of the score from successors, multiplied by `next_scale`, has
+    the same standard deviation as the movies' relevance."""
 
     def best(self) -> tuple[int, int, int, int]:
         """Returns the position of the highest value in `figures`, or the first of equally high values."""
@@ -111,21 +115,21 @@ class _Tried(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """Holds a choice of a neighbour table and of weights, and the mean NDCG that the choice reaches."""
+    """Holds the chosen neighbour table and score weights, and each reviewer's mean NDCG with the choice."""
 
     blend: Blend
     kind: NeighbourKind
     relevance: list[Floats]
     """For each model, the scores of the candidate movies with the chosen weights: float32 [num_reviewers,
-    num_candidates]. One term is left out of the scores: the logarithm of the chance that the reviewer likes
-    the movie."""
+    num_candidates]. The scores in `relevance` leave out one term: the logarithm of the chance that the
+    reviewer likes the movie."""
     figures: Doubles
     """float64 [num_reviewers], for each reviewer, the mean of NDCG@10, NDCG@20 and NDCG@50. If `choose_blend`
     was given several trained models, the reviewers with held-out reviews of the first model come first, then
     the reviewers with held-out reviews of the second model, and so on."""
     best_kinds: list[NeighbourKind]
-    """The kinds of the neighbour tables that reach the highest mean NDCG in scores without metadata, best
-    first."""
+    """The kinds of the _BEST_TABLES neighbour tables with the highest mean NDCG, best first. To compare the
+    neighbour tables, movies get scores that do not use metadata."""
 
 
 def choose_blend(
@@ -138,17 +142,17 @@ def choose_blend(
     weights, and the combination with the highest smoothed value is chosen. If several combinations have the
     same mean NDCG, the first neighbour table and the smallest weights are chosen.
 
-    First, all neighbour tables are compared, in scores that use neither metadata nor successors (movies that
-    reviewers often reviewed soon after another movie). Next, the two best neighbour tables are tried in
-    scores that also use metadata, successors, or both. Successors become part of the score only if successors
-    raise the mean NDCG by more than _STANDARD_ERRORS standard errors.
+    All neighbour tables are compared in scores that use neither metadata nor successors (movies that
+    reviewers often reviewed soon after another movie). The _BEST_TABLES neighbour tables with the highest
+    mean NDCG are also tried in scores that use metadata, successors (movies often reviewed soon after another
+    movie), or metadata and successors. Successors become part of the score only if successors raise the mean
+    NDCG by more than _STANDARD_ERRORS standard errors.
 
     The neighbour table and the weights are chosen once for each exponent in LENGTH_POWERS, and the choice
     with the higher mean NDCG is kept. The sum of similarities to a reviewer's history is divided by the
     length of the history, raised to an exponent in LENGTH_POWERS. If the models predict ratings, the function
-    `_honest_likes` then replaces the fields `like_weight` and `doubt`, which say how much the chance of a
-    like counts. With the new `like_weight` and `doubt`, lists hold few movies that the reviewer will probably
-    not like.
+    `_honest_likes` chooses the fields `like_weight` and `doubt` of the returned blend. With the `like_weight`
+    and `doubt` from `_honest_likes`, top lists hold few movies that the reviewer will probably not like.
 
     Args:
         trained: one or more trained models, with the same kinds of neighbour table and the same blend.
@@ -204,13 +208,17 @@ def _choose(
     after another movie) and for the chance of a like. For a movie's similarity to the reviewer's history, all
     weights in NEIGHBOUR_SHARES are tried.
 
-    First, the mean NDCG of each neighbour table in `candidates` is computed with scores that do not use
-    metadata. For the _BEST_TABLES best neighbour tables, the mean NDCG is computed again, with scores that
-    add similarities by metadata with each weight in CONTENT_SHARES. In scores with metadata, successors keep
-    the weight that was best for the same neighbour table in scores without metadata. If the scores with the
-    highest mean NDCG use metadata, the function then tries all weights for successors, `plain.successor`, in
-    scores with metadata. In this trial, the neighbour table and the weight for metadata are those of the
-    scores with the highest mean NDCG.
+    The choice has up to three steps. In the first step, each neighbour table in `candidates` is tried in
+    scores that do not use metadata. In the second step, the _BEST_TABLES neighbour tables with the highest
+    mean NDCG in the first step are tried in scores that use metadata. The second step tries all weights in
+    CONTENT_SHARES for the similarities by metadata. For successors (movies often reviewed soon after another
+    movie), the second step tries one weight: the neighbour table's best weight in the first step. The second
+    step is left out if the training built no table of movies with similar metadata.
+
+    The third step tries all weights in `plain.successor` for successors (movies often reviewed soon after
+    another movie). In the third step, the neighbour table and the metadata weight are fixed: the table and
+    the weight with the highest mean NDCG in the second step. The third step is left out if the best metadata
+    weight in the second step is 0, or if `plain.successor` holds only one weight.
     """
     kinds, successors = list(trained.tables), plain.successor
     tried = {kind: _try(collected, kinds.index(kind), plain) for kind in candidates}
@@ -248,8 +256,8 @@ def _relevance(parts: Parts, table: int, content_weight: float, blend: Blend) ->
 
     The score is a weighted sum of the relevance, the similarities to the reviewer's history, and a part for
     successors (movies that reviewers often reviewed soon after another movie). The argument `table` is the
-    position of a neighbour table in `parts.near`. The similarities by metadata are multiplied by
-    `content_weight` and added to the similarities from the neighbour table.
+    position of a neighbour table's similarities in `parts.near`. The similarities by metadata are multiplied
+    by `content_weight` and added to the similarities from the neighbour table.
     """
     near = parts.near[table]
     if content_weight:
@@ -264,15 +272,15 @@ def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend
     """Chooses how much the chance of a like counts, so that lists hold few movies that will not be liked.
 
     Each value in HONEST_LIKE_WEIGHTS is tried as `like_weight`, together with each value in DOUBTS as
-    `doubt`. The field `Blend.like_weight` is the weight of the chance of a like; `Blend.doubt` lowers the
-    scores of doubtful movies. A movie is doubtful if the chance that the reviewer likes the movie is under
-    one half.
+    `doubt`. The field `Blend.like_weight` is the weight of the chance of a like. The field `Blend.doubt`
+    lowers the scores of movies whose chance of a like is under one half.
 
-    Each pair of `like_weight` and `doubt` is tested twice. The first test asks whether the mean NDCG of the
-    pair is at least `1 - _MOST_LOST` times the best mean NDCG of all pairs. The second test asks whether at
-    most the share MOST_DOUBTFUL of the movies in top lists is doubtful. Of the pairs that pass both tests,
-    the pair with the highest mean NDCG is chosen. If no pair passes both tests, the second test is ignored:
-    of the pairs that pass the first test, the pair with the fewest doubtful movies in top lists is chosen.
+    The chosen pair of `like_weight` and `doubt` reaches at least `1 - _MOST_LOST` times the best mean NDCG of
+    all pairs. If possible, the function chooses a pair of `like_weight` and `doubt` that keeps to
+    MOST_DOUBTFUL: at most the share MOST_DOUBTFUL of the movies in top lists has a chance of a like under one
+    half. Of several pairs of `like_weight` and `doubt` that keep to MOST_DOUBTFUL, the pair with the highest
+    mean NDCG is chosen. If no pair of `like_weight` and `doubt` keeps to MOST_DOUBTFUL, top lists with the
+    chosen pair hold the fewest movies whose chance of a like is under one half.
     """
     num_reviewers = sum(len(parts.relevance) for parts in collected)
     tried = []
@@ -301,7 +309,10 @@ def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend
 
 
 def _try(collected: Sequence[Parts], place: int, shares: _Shares) -> _Tried:
-    """Computes the mean NDCG with the neighbour table at position `place` for each combination of weights."""
+    """Computes the mean NDCG with one neighbour table for each combination of weights in `shares`.
+
+    The argument `place` is the position of the neighbour table's similarities in `Parts.near`.
+    """
     from scipy.ndimage import uniform_filter
 
     shape = (len(shares.content), len(shares.successor), len(NEIGHBOUR_SHARES), len(shares.like))

@@ -100,8 +100,8 @@ def try_settings(
         seconds: the number of seconds after which a trial other than the first is stopped.
 
     Raises:
-        TrainingError: the training of the first trial failed; if a later trial fails in the same way, the
-            trial is pruned.
+        TrainingError: the training of the first trial failed. If the training of a later trial fails, the
+            later trial is pruned (stopped early).
     """
     import optuna
 
@@ -150,5 +150,8 @@ def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
 
 
 def rounded(part: Part, name: str, value: float) -> float | int:
-    """Rounds a setting to three significant digits, so that the recipe can hold exactly the tried value."""
+    """Rounds a setting to three significant digits, or turns a setting that must be whole into an int.
+
+    The search tries the rounded value, so that the file of the found settings holds exactly the tried value.
+    """
     return int(value) if part.ranges[name].whole else float(f"{value:.3g}")

@@ -39,9 +39,10 @@ def held_out_figures(
 
     Each argument except the model holds one value per new review, sorted by reviewer row. The caller must
     leave out a new review if the reviewer's history already contains the movie. The metrics are the number of
-    reviews, recall@10, and the errors and the log likelihood of predicted ratings. To compute the recall@10
-    of a reviewer, take the movies that the reviewer liked in new reviews. The recall@10 is the share of these
-    movies in the reviewer's top 10. A metric that cannot be measured is missing from the result.
+    reviews, recall@10, and the errors and the log likelihood of predicted ratings. A reviewer's recall@10
+    says which share of the movies that the reviewer liked in new reviews is in the reviewer's top 10. The
+    recall@10 in the result is the mean over at most _MAX_REVIEWERS reviewers. A metric that cannot be
+    measured is missing from the result.
     """
     figures: dict[str, float] = {"reviews": len(reviewer_rows)}
     if not len(reviewer_rows):

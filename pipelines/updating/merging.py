@@ -45,17 +45,18 @@ def merge_reviews(
 ) -> Merged:
     """Merges new reviews into histories, and keeps the latest review of each pair of reviewer and movie.
 
-    If an old and a new review have equal times, the new review is kept, unless the ratings are equal too;
-    then the old review is kept. A new review whose time is 0 (unknown) counts as later than the old review. A
-    history without new reviews is copied unchanged.
+    If an old and a new review have equal times and different ratings, the new review is kept. If an old and a
+    new review have equal times and equal ratings, the old review is kept. A new review whose time is 0
+    (unknown) replaces an old review with a different rating. A history without new reviews is copied
+    unchanged.
 
     Args:
-        histories: the reviewers' histories before the merge.
+        histories: the histories, before the merge, of the old reviewers.
         times: the time of each review in `histories`, in unix seconds, int [num_reviews].
-        old_rows: for each reviewer of `histories`, the row that the reviewer has after the merge; ascending,
-            int64 [num_old_reviewers].
-        num_reviewers: the number of reviewers after the merge.
-        new: the new reviews.
+        old_rows: the rows of the old reviewers among all reviewers after the merge; ascending, int64
+            [num_old_reviewers].
+        num_reviewers: the number of reviewers after the merge, old and new.
+        new: the new reviews, by old and by new reviewers.
     """
     touched = np.zeros(num_reviewers, dtype=bool)
     touched[new.reviewer_rows] = True

@@ -97,7 +97,7 @@ def add_movies(
     columns: Mapping[str, str] | None = None,
     keep: int | None = None,
 ) -> dict[str, Any]:
-    """Adds movies to an index by writing a new version, which replaces the old version when it is complete.
+    """Adds movies to an index by writing a new version; the complete new version replaces the old version.
 
     New movies get vectors and neighbours by the mapping from metadata that the build learned. If the metadata
     describes a movie that the index held before, the movie's card and catalogue entry are updated.
@@ -180,7 +180,7 @@ def _read_metadata(
 ) -> MoviesAccount:
     """Fills the table `movies` with the index's movies and the new movies, sorted by id.
 
-    The returned account counts the lines of metadata.
+    The returned account counts the lines of metadata by outcome, such as added or rejected.
     """
     _, sources = inspect_inputs((), metadata, config, folder_of(database))
     add_functions(database)
@@ -227,9 +227,10 @@ def _read_known(database: duckdb.DuckDBPyConnection, before: OpenedIndex) -> Non
 def _write_films(
     database: duckdb.DuckDBPyConnection, artifact: Artifact, new_rows: Rows, writer: ArtifactWriter
 ) -> None:
-    """Writes which movies are variants of one film; sets the numbers of reviews of new movies to 0.
+    """Writes which movies are variants of one film; sets new movies' numbers of reviews and popularity to 0.
 
-    Variants of one film in the old index stay variants of one film; a new movie joins a film by title.
+    Movies that are variants of one film in the old index stay variants of one film. A new movie becomes a
+    variant of a film if the titles match.
     """
     for name in _COUNTED:
         if artifact.has(name + layout.ARRAY_ENDING):
@@ -253,9 +254,10 @@ def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
     equal numbers in `films` also have equal numbers in the result.
 
     The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The array
-    `members`, int64 [num_pairs], holds the rows of the movies that were variants of a film in the old index.
-    For each movie in `members`, the array `firsts`, int64 [num_pairs], holds at the same position the row of
-    one movie of the same film: the movie that the old index lists first.
+    `members`, int64 [num_variants], holds the row, in the new index, of each movie that was a variant of a
+    film in the old index. For each movie in `members`, the array `firsts`, int64 [num_variants], holds at the
+    same position the row, in the new index, of a movie of the same film. The movie in `firsts` is the movie
+    that the old index lists first for the film.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -48,7 +48,7 @@ def rebuild_index(
         ArtifactError: the directory holds no index; the index is damaged; another build is writing to the
             directory.
         ConfigError: the kind is unknown; the recall is not between 0 and 1; the index has too few movies.
-        IndexQualityError: no vector index reaches the recall.
+        IndexQualityError: the two-stage search with the new vector index does not reach the required recall.
     """
     require_build_packages("A new vector index", "matplotlib")
     started = time.perf_counter()

@@ -1,8 +1,8 @@
 """Adds new reviews to an index without training, by writing a new version that replaces the old version.
 
 An update reads and cleans the new reviews, and finds the rows of the reviewed movies in the index. The update
-adds the new reviews to the reviewers' histories, and adds new reviewers to the index. The new version of the
-index also gets new numbers of reviews and new popularities of movies.
+adds the new reviews to the reviewers' histories, and adds new reviewers to the index. In the new version of
+the index, each movie's number of reviews and popularity include the new reviews.
 
 The update does not change the movie vectors or any other trained weights. All answers that are computed from
 a reviewer's history take the added reviews into account.
@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""The counts in the manifest that an update increases. Each key names a count in the manifest; the value
-names the number in the update's result that is added to the count."""
+"""The counts in the manifest that an update increases. Each key names a count in the manifest. The value of
+the key names the number in `UpdateResult.update` that is added to the count in the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)

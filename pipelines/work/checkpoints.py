@@ -147,9 +147,8 @@ def _load(file: Path) -> NDArray[Any]:
 def going_on(how: str) -> Iterator[None]:
     """Adds the text `how`, which says how to resume interrupted work, to a KeyboardInterrupt as a note.
 
-    When a user interrupts a command, the program prints the notes of the KeyboardInterrupt. The printed text
-    `how` then tells the user how to resume the work. For example, the command that tunes settings gives the
-    text "the same command goes on with the search".
+    When a user interrupts a command, the program prints the notes of the KeyboardInterrupt. For example, the
+    command that tunes settings passes the text "the same command goes on with the search" as `how`.
     """
     try:
         yield

@@ -29,8 +29,8 @@ class RayWorkers:
         environment: the environment variables that are set in the workers.
         on_this_machine: whether all workers are on this machine, so that workers can read this process's
             files.
-        is_guest: whether the program had connected to Ray before; the connection then stays open when
-            `RayWorkers` is closed.
+        is_guest: whether the program had connected to Ray before, in which case the program's connection
+            stays open when `RayWorkers` is closed.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RayWorkers:
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """Begins a call once a processor is free; returns a function that waits for the call's result.
 
-        The returned function raises the same errors as `run`.
+        The function that `begin` returns raises the same errors as `run`.
         """
         reference = self._task(function).remote(function, *arguments)
         self._begun.add(reference)
@@ -106,8 +106,8 @@ class RayWorkers:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
         Ray reserves no processor for the new worker. If the new worker needed a processor, the worker could
-        not start while calls use all processors. Calls that use all processors and wait for results of the
-        made object would then wait forever.
+        not start while calls use all processors. If the new worker needed a processor, calls that use all
+        processors and wait for results from the worker would wait forever.
         """
         import ray
 

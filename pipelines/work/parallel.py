@@ -39,9 +39,9 @@ def map_texts(function: Callable[[str], _Result], texts: Sequence[str], *, threa
     Each child process is a new interpreter that imports the function by module and name. Child processes are
     not forked, because a forked process would inherit locks that threads of DuckDB and TensorFlow hold. The
     start methods "spawn" and "forkserver" of `multiprocessing` are not used, because they run the caller's
-    main script again if the script does not test `__name__`. The function must be defined at the top level of
-    a module, and must return values that JSON can hold. At most `threads` child processes run; if `threads`
-    is 0, at most one per core.
+    main script again if the script does not test `__name__`. The argument `function` must be defined at the
+    top level of a module, and must return values that JSON can hold. At most `threads` child processes run;
+    if `threads` is 0, at most one child process per core runs.
     """
     num_processes = min(threads or os.cpu_count() or 1, -(-len(texts) // _TEXTS_PER_PROCESS))
     if num_processes <= 1:
@@ -87,9 +87,10 @@ def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> l
 
 
 def _main(module: str, name: str) -> None:
-    """Reads texts as a JSON array from stdin, and writes the results of a function as a JSON array to stdout.
+    """Applies the function `name` of the module `module` to texts from stdin; writes the results to stdout.
 
-    If the parent process is killed, the child process ends, because stdin ends or stdout is closed.
+    Stdin holds the texts as a JSON array, and the results are written as a JSON array. If the parent process
+    is killed, the child process that runs `_main` ends, because stdin ends or stdout is closed.
     """
     function: Callable[[str], Any] = getattr(import_module(module), name)
     try:

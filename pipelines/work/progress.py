@@ -23,7 +23,10 @@ def set_step(step: str) -> None:
 
 
 def hide_training() -> None:
-    """Hides the progress bars of later trainings in the current context, such as in a thread of its own."""
+    """Hides the progress bars of all trainings that start later in the current `contextvars` context.
+
+    A thread that runs in a context of its own hides only the progress bars of trainings in the thread.
+    """
     _hidden.set(True)
 
 

@@ -47,9 +47,9 @@ class Runner(Protocol):
     def begin(self, function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
         """Begins a call of `function`; returns another function, which waits for the result of the call.
 
-        The function that `begin` returns must be called exactly once. The returned function returns the
-        result of the call, or raises the same errors as `run`. The runner `ThisProcess` calls `function` only
-        when the function that `begin` returned is called.
+        The function that `begin` returns must be called exactly once. The function that `begin` returns gives
+        the result of `function(*arguments)`, or raises the same errors as `run`. The runner `ThisProcess`
+        calls `function` only when the function that `begin` returned is called.
         """
 
     def wait_for(self, begun: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -64,26 +64,27 @@ class Runner(Protocol):
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in one worker; returns a function that begins calls of the object's methods.
 
-        The worker makes the object by calling `make(*arguments)`. For example, let `call` be the function
-        that `employ` returns: `call("add", 3)` begins to call the method `add` of the object with the
-        argument 3. The value of `call("add", 3)` is a function without arguments, which waits for the result
-        of `add` and returns the result. The worker runs method calls in the order in which the method calls
-        were begun.
+        The result of `make(*arguments)`, called in the worker, is the object. For example, let `call` be the
+        function that `employ` returns: `call("add", 3)` begins to call `add(3)`, a method of the object that
+        `make` returned. The value of `call("add", 3)` is a function without arguments, which waits for the
+        result of `add` and returns the result. The worker that holds the object runs method calls in the
+        order in which the method calls were begun.
         """
 
     def keep(self, checkpoints: Checkpoints) -> Checkpoints:
         """Returns `checkpoints`, or `NOTHING_KEPT` if workers may be on other machines.
 
-        A caller passes the returned checkpoints to calls as an argument; the calls save their state there.
+        A caller passes the returned checkpoints to calls as an argument; the calls save their state in the
+        checkpoints.
         """
 
 
 class ThisProcess:
-    """Runs calls in this process, one after another, except in `wait_for`.
+    """Runs calls in this process: `run` makes one call after another, `wait_for` makes calls in threads.
 
     Args:
-        num_workers: the number of calls that a caller should prepare together; this process then runs the
-            prepared calls one by one.
+        num_workers: the number of calls that a caller should prepare before passing the calls to `run`, which
+            makes the calls one after another.
     """
 
     def __init__(self, num_workers: int = 1) -> None:
@@ -111,8 +112,7 @@ class ThisProcess:
         """Makes an object by `make(*arguments)`; returns a function for calls of the object's methods.
 
         For example, let `call` be the function that `employ` returns. The value of `call("add", 3)` is a
-        function without arguments. This function calls the method `add` of the object with the argument 3, in
-        this process, and returns the result.
+        function without arguments, which calls `add(3)`, a method of the object, and returns the result.
         """
         made = make(*arguments)
         return lambda name, *given: partial(getattr(made, name), *given)
@@ -156,9 +156,8 @@ def runner_for(
         on: "ray", or None for this process.
         address: the address of a Ray cluster, or "auto" for the cluster that this machine belongs to; None to
             start Ray in processes of this machine.
-        processes: the number of workers; 0 for one worker on each core. Without Ray, `processes` is the
-            number of calls that a caller should prepare together; this process then runs the prepared calls
-            one after another.
+        processes: with Ray, the number of worker processes; 0 for one worker on each core. Without Ray, no
+            process is started; a caller should prepare `processes` calls before passing the calls to `run`.
         threads: the number of threads of NumPy and FAISS in a worker of Ray; None for the number of threads
             in this process.
 

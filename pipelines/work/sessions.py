@@ -37,7 +37,7 @@ _LONGEST_REASON = 300
 _SECONDS_TO_ANSWER = 10.0
 """The number of seconds within which a Ray cluster must accept a connection."""
 _SET_BY_RAY = ("RAY_AUTH_MODE", "PYTHONBREAKPOINT")
-"""The names of the environment variables that Ray sets in a process that starts Ray."""
+"""The names of the environment variables that `ray.init` sets in the process of the caller."""
 _QUIET: Mapping[str, Any] = {"log_to_driver": False, "logging_level": "error"}
 
 
@@ -47,9 +47,9 @@ def ray_session(address: str | None, num_workers: int, environment: Mapping[str,
 
     When the `with` statement ends, the connection is closed, and Ray is ended if the function has started
     Ray. If the program has connected to Ray before, the program's connection is used, and stays open. Yields
-    True if `ray_session` has started Ray on this machine; all workers then inherit the environment variables
-    in `environment`. Yields False if Ray was running before, on a cluster or in this program. The
-    argument `num_workers` is the number of workers if the function starts Ray on this machine.
+    True if `ray_session` has started Ray on this machine, in which case all workers inherit the environment
+    variables in `environment`. Yields False if Ray was running before, on a cluster or in this program. The
+    argument `num_workers` is the number of workers if `ray_session` starts Ray on this machine.
 
     Raises:
         ConfigError: no cluster answers at the address; an address is given although the program has connected
@@ -182,10 +182,10 @@ def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     During the `with` statement, three functions of Ray are replaced, because Ray has no settings for signals
     and stdout. Ray's function `set_sigterm_handler` would replace this program's handler of SIGTERM, which
     lets commands clean up. When a worker is lost, Ray's function `print_to_stdstream` would print on stdout,
-    where only answers may be printed. Ray's function `ConsolePopen` would start processes in the program's
-    process group. A signal to the process group, such as from Ctrl+C, would then end Ray before the program
-    cleans up. The function that replaces `ConsolePopen` starts each process of Ray in a process group of its
-    own.
+    where only answers may be printed. Ray's function `ConsolePopen` would start Ray's processes in the
+    program's process group. In the program's process group, a signal, such as from Ctrl+C, would end Ray's
+    processes before the program cleans up. The function that replaces `ConsolePopen` starts each process of
+    Ray in a process group of its own.
     """
     from ray._private import services, utils, worker
 

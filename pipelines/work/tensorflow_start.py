@@ -25,22 +25,25 @@ _TRAININGS_AT_ONCE = 2
 """The number of trainings among which TensorFlow's threads are divided, because on many reviews the relevance
 head and the rating head are trained at the same time."""
 _starting = threading.Lock()
-"""Held while TensorFlow is imported, because two threads may begin a training at the same time."""
+"""A lock that is held while TensorFlow is imported, because two threads may begin trainings at the same
+time."""
 
 
 def start_tensorflow(num_reviews: int | None = None) -> None:
     """Imports TensorFlow, sets TensorFlow's threads, and searches for devices; later calls do nothing.
 
-    TensorFlow cannot change its number of threads later. If the environment sets `TF_NUM_INTRAOP_THREADS`,
-    TensorFlow uses that number of threads.
+    TensorFlow cannot change its number of threads after the start. If the environment sets the variable
+    `TF_NUM_INTRAOP_THREADS`, TensorFlow uses the number of threads that the variable gives.
+
+    During the import and the search for devices, stderr is redirected to a temporary file, because no setting
+    silences all messages of TensorFlow. The messages that TensorFlow writes during the import and the search
+    are logged at the level DEBUG. If the import or the search raises an error, the messages of TensorFlow are
+    written to stderr instead.
 
     Args:
         num_reviews: the number of reviews to train on. For few reviews, a training uses one thread; for more
-            reviews, a training uses half of the processors. None lets one training use all processors.
-
-    During the import and the search for devices, stderr is redirected to a temporary file, because no setting
-    silences all messages of TensorFlow. The messages are logged at the level DEBUG, or written to stderr
-    after an error.
+            reviews, a training uses half of the processors. If `num_reviews` is None, a training may use all
+            processors.
     """
     with _starting, ExitStack() as stack:
         if "tensorflow" in sys.modules:
@@ -60,10 +63,10 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
 def traced(take_step: Callable[..., Any]) -> Any:
     """Turns a Python function that takes one training step into a TensorFlow function.
 
-    The result is the first argument of `bound_step`. TensorFlow's default, the conversion of Python code by
-    AutoGraph, is switched off, because AutoGraph would halve the speed of a small build. The function
-    `take_step` takes variables, a batch, a learning rate and a seed of two integers, and has no branch that
-    depends on a tensor.
+    Pass the TensorFlow function that `traced` returns to `bound_step`, as the first argument. TensorFlow's
+    default, the conversion of Python code by AutoGraph, is switched off, because AutoGraph would halve the
+    speed of a small build. The function `take_step` takes variables, a batch, a learning rate and a seed of
+    two integers, and has no branch that depends on a tensor.
     """
     import tensorflow as tf
 
@@ -80,9 +83,9 @@ def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, f
     each new batch length.
 
     The returned function runs the compiled training step by TensorFlow's low-level operation
-    `StatefulPartitionedCall`, which does not check the variables. Usually, a compiled training step is run by
-    calling a `tf.types.experimental.ConcreteFunction`. TensorFlow then checks every variable at every
-    training step. The check of the variables takes longer than a small training step.
+    `StatefulPartitionedCall`, which does not check the variables. A `tf.types.experimental.ConcreteFunction`,
+    the usual way to run a compiled training step, checks every variable at every training step. To check
+    every variable takes longer than to run a small training step.
 
     Args:
         traced_step: a training step that `traced` returned, which returns one number, the loss.

@@ -14,10 +14,10 @@ _THREADS_FROM = 2000
 """The least number of rows of a square matrix for which the matrix is factorised by several threads; one
 thread factorises smaller matrices."""
 _allowed: list[int] = []
-"""Holds numbers of threads. When `one_thread` begins to limit matrix products, the number of threads that
-matrix products were allowed to use before is appended to this list. When `one_thread` ends, the last number
-is removed from this list. The function `threads_for` allows matrix products as many threads as the first
-number in this list says."""
+"""For each block `with one_thread()` that is running, the number of threads that matrix products were allowed
+to use before the block, outermost block first. When a block `with one_thread()` begins, a number is appended
+to `_allowed`; when the block ends, the number is removed from `_allowed`. The function `threads_for` allows
+matrix products as many threads as the first number in `_allowed`."""
 
 
 @contextmanager
@@ -42,7 +42,8 @@ def threads_for(num_rows: int) -> Iterator[None]:
 
     Within a block `with one_thread()`, matrix products run in one thread. For a large matrix, `threads_for`
     again allows as many threads as were allowed before the outermost block `with one_thread()` began. Outside
-    of such a block, and for a matrix with fewer than _THREADS_FROM rows, `threads_for` changes nothing.
+    of any block `with one_thread()`, `threads_for` changes nothing. For a matrix with fewer than
+    _THREADS_FROM rows, `threads_for` changes nothing.
     """
     from threadpoolctl import threadpool_limits
 
