@@ -15,17 +15,18 @@ from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
 _SORTED_UP_TO = 8
-"""`_added_up` finds the distinct numbers of an array whose numbers are all below `num_keys`. If `num_keys` is
-more than `_SORTED_UP_TO` times the length of the array, `_added_up` sorts the array. If `num_keys` is less,
-`_added_up` marks each number of the array in a table of length `num_keys`, which is then faster than
-sorting."""
+"""The function `_added_up` finds the distinct numbers in the array `found`, whose numbers are below
+`num_keys`. If `num_keys` is more than `_SORTED_UP_TO` times the length of `found`, `_added_up` sorts `found`.
+If `num_keys` is at most `_SORTED_UP_TO` times the length of `found`, marking the numbers of `found` in a
+table of length `num_keys` is faster than sorting."""
 _RATING_PRIOR = 0.2
-"""The function `mean_stars` divides a weighted sum of rating differences by the sum of the weights plus this
-number. A rating difference is a rating minus the expected rating, in stars. Because of this number, the mean
-of few rating differences is near 0 stars."""
+"""The function `mean_stars` divides a weighted sum of rating differences by the sum of the weights plus
+`_RATING_PRIOR`. A rating difference is a rating minus the expected rating, in stars. Because of
+`_RATING_PRIOR`, the mean of few rating differences is near 0 stars."""
 _OFFSET_DAMPING = 15.0
-"""A reviewer's mean deviation from the movies' mean ratings is computed as the sum of deviations divided by
-the number of reviews plus this number, so that the mean of few reviews is near 0."""
+"""A reviewer's mean deviation is the sum of the reviewer's deviations, divided by the number of the
+reviewer's reviews plus `_OFFSET_DAMPING`. A deviation is a rating minus the movie's mean rating, in stars.
+Because of `_OFFSET_DAMPING`, the mean deviation of a reviewer with few reviews is near 0 stars."""
 
 
 class Neighbours(NamedTuple):
@@ -38,8 +39,8 @@ class Neighbours(NamedTuple):
     keys: Rows
     """int64 [lengths.sum()], the neighbours of the first movie, then the neighbours of the second movie, and
     so on. A neighbour is the number `place * num_movies + movie_row`, where `movie_row` is the neighbour's
-    row. The number `place` is the position of the reviewer whose history holds the movie; 0 for a single
-    reviewer."""
+    row. The number `place` is the position, among the given reviewers, of the reviewer whose history holds
+    the movie with the neighbour; `place` is 0 for a single reviewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class NeighbourTable:
 
     offsets: NDArray[np.int64]
     """int64 [num_movies + 1]: the neighbours of movie i are at the positions from `offsets[i]` to before
-    `offsets[i + 1]` of the other arrays."""
+    `offsets[i + 1]` of the arrays `movie_rows` and `weights`."""
     movie_rows: NDArray[np.int32]
     """int32 [num_pairs], the row of each neighbour."""
     weights: NDArray[np.float32]
@@ -78,11 +79,9 @@ class NeighbourTable:
         places: NDArray[np.integer] | None = None,
         num_places: int = 1,
     ) -> tuple[Rows, list[Doubles]]:
-        """Spreads an amount from each given movie to its neighbours; sums what each neighbour gets.
+        """Sums, for each neighbour of the given movies, the given movies' amounts times the similarities.
 
-        An amount is a number that belongs to a given movie, such as the weight of a review of the movie. Each
-        neighbour gets `amount * similarity`, where the similarity is the table's number for the given movie
-        and the neighbour.
+        An amount is a number that belongs to a given movie, such as the weight of a review of the movie.
 
         Args:
             movie_rows: the rows of the given movies, int [num].
@@ -96,10 +95,13 @@ class NeighbourTable:
         Returns:
             Two results. The first result is an array of pairs of a reviewer and a neighbour, int64
             [num_pairs], ascending. A pair is the number `place * num_movies + movie_row`, where `place` is
-            the reviewer's position, and `movie_row` the neighbour's row. The second result is a list with one
-            array, float64 [num_pairs], for each array in `amounts`. The array holds, for each pair of a
-            reviewer and a neighbour, the sum of `amount * similarity` over those given movies of the reviewer
-            that have the neighbour. All pairs of a reviewer and a movie that are not returned have the sum 0.
+            the reviewer's position, and `movie_row` the neighbour's row. The second result is a list of
+            arrays of sums, float64 [num_pairs]: one array of sums for each array in `amounts`. For each pair
+            of a reviewer R and a neighbour N, an array of sums holds the sum of `amount * similarity` over
+            the given movies that belong to R and have the neighbour N. The number `amount` is a given movie's
+            entry in the array of `amounts`; `similarity` is the table's similarity of the given movie and the
+            neighbour. The sum of `amount * similarity` is 0 for every pair of reviewer and movie that is not
+            returned.
         """
         begins, lengths, found = self.look_up(movie_rows, places)
         weights = parts_of(self.weights, begins, lengths)
@@ -107,19 +109,19 @@ class NeighbourTable:
         return _added_up(found, given, num_places * self.num_movies)
 
     def spread_to(self, keys: Rows, found: Neighbours, *amounts: NDArray[np.floating]) -> list[Doubles]:
-        """Computes the sums of `spread`, but only for some pairs of reviewer and movie; faster for few pairs.
+        """Computes the sums of `spread` for given pairs of reviewer and movie only; faster for few pairs.
 
         The array `keys` holds the pairs of reviewer and movie, each as the number `place * num_movies +
-        movie_row`, where `place` is the position of the reviewer. The argument `found` is the result of
-        `look_up` for the given movies. Each array in `amounts` holds one amount for each given movie, such as
-        the weight of a review of the movie.
+        movie_row`, where `place` is the position of the reviewer among the given reviewers. The argument
+        `found` is the result of `look_up` for the given movies. Each array in `amounts` holds one amount for
+        each given movie, such as the weight of a review of the movie.
 
         Returns:
-            A list with one array, float64 [num_keys], for each array in `amounts`. Each returned array holds
-            one sum of products for each pair of a reviewer R and a movie M in `keys`. Each given movie in the
-            history of R adds one product to the sum. The product is the given movie's entry in the array of
-            `amounts`, times the table's similarity of the given movie and M. The similarity is 0 if M is not
-            a neighbour of the given movie.
+            A list with one array of sums, float64 [num_keys], for each array in `amounts`. For each pair of a
+            reviewer R and a movie M in `keys`, an array of sums holds the sum of `amount * similarity` over
+            the given movies in the history of R. The number `amount` is a given movie's entry in the array of
+            `amounts`. The number `similarity` is the table's similarity of the given movie and the pair's
+            movie; 0 if the pair's movie is not a neighbour of the given movie.
         """
         wanted, positions = distinct_places(keys)
         hits, columns = places_held(wanted, found.keys)
@@ -183,15 +185,16 @@ class NearTable(NamedTuple):
     """An exponent that makes older reviews weigh less: the n-th last review of a history weighs `n **
     -recency_power`."""
     length_power: float = 1.0
-    """The exponent of the divisor of a sum of similarities: a sum is divided by `(sum of the reviews'
-    weights) ** length_power`, so that 1 gives a mean over the history, and 0 the sum."""
+    """A sum of similarities to the movies of a history is divided by `(sum of the reviews' recency weights)
+    ** length_power`. The exponent 1 gives the mean similarity over the history; the exponent 0 gives the sum
+    of the similarities."""
 
     def weight_of_review(self, mass: NDArray[np.floating]) -> Doubles:
         """Returns, for each history, the weight of the similarities to the movie that was reviewed last.
 
         The argument `mass`, float [num], holds the sum of the recency weights of each history's reviews. The
-        returned weight of a history is `weight` divided by this sum to the power `length_power`: float64
-        [num]. A sum below 1 counts as 1, because the sum is 0 for a history without reviews.
+        returned weight of a history is `weight / max(mass, 1) ** length_power`: float64 [num]. The maximum of
+        `mass` and 1 avoids a division by 0 for a history without reviews, for which `mass` is 0.
         """
         divisors: Doubles = np.maximum(mass, 1.0).astype(np.float64) ** self.length_power
         return self.weight / divisors
@@ -204,10 +207,10 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
     names the given neighbours by the positions of the neighbours in `found.keys`.
 
     Returns:
-        Two arrays, int64 [len(hits)]. For each neighbour in `hits`, the first array says of which movie the
-        neighbour is a neighbour: the movie's position among the movies that were given to `look_up`. For each
-        neighbour in `hits`, the second array holds the neighbour's position in the arrays of the neighbour
-        table.
+        An array of movie positions and an array of neighbour positions, int64 [len(hits)] each. For each
+        neighbour in `hits`, the array of movie positions names the movie that has the neighbour, by the
+        movie's position among the movies given to `look_up`. For each neighbour in `hits`, the array of
+        neighbour positions holds the neighbour's position in the arrays of the neighbour table.
     """
     ends = found.lengths.cumsum()
     owners: Rows = ends.searchsorted(hits, side="right").astype(np.int64)
@@ -216,26 +219,26 @@ def _sources(hits: Rows, found: Neighbours) -> tuple[Rows, Rows]:
 
 
 class MovieSums(NamedTuple):
-    """Holds a number for each movie, such as a sum of similarities; stores only the numbers that are not 0.
+    """Holds a value for each movie, such as a sum of similarities; stores only the values that are not 0.
 
-    A `MovieSums` object may also hold a number for each pair of a reviewer and a movie. In `rows`, a pair of
-    a reviewer and a movie is stored as one integer, `place * M + movie_row`, where `place` is the position of
-    the reviewer among the given reviewers, and M is the number of movies.
+    A `MovieSums` object may instead hold a value for each pair of a reviewer and a movie. In `rows`, a pair
+    of a reviewer and a movie is stored as one integer, `place * M + movie_row`, where `place` is the position
+    of the reviewer among the given reviewers, and M is the number of movies.
     """
 
     rows: Rows
-    """int64 [num], ascending: the rows of the movies that have a number other than 0. For several reviewers:
-    the pairs of reviewer and movie that have a number other than 0."""
+    """int64 [num], ascending: the rows of the movies whose values, such as sums of similarities, are not 0.
+    For several reviewers: the pairs of reviewer and movie whose values are not 0."""
     values: Doubles
-    """float64 [num], the number of each movie in `rows`, such as a sum of similarities. For several
-    reviewers: the number of each pair of reviewer and movie in `rows`, such as the sum of the movie's
-    similarities to the reviewer's movies."""
+    """float64 [num], a value for each movie in `rows`, such as a sum of similarities. For several reviewers:
+    a value for each pair of reviewer and movie in `rows`, such as the sum of the movie's similarities to the
+    reviewer's movies."""
     num_movies: int
-    """The number of all movies, including the movies with the number 0, which are not in `rows`. For several
-    reviewers, the field holds another number: the number of reviewers times the number of all movies."""
+    """The number of all movies, including the movies that are not in `rows` because their values are 0. For
+    several reviewers, `num_movies` is the number of reviewers times the number of all movies."""
 
     def at(self, movie_rows: NDArray[np.integer] | slice) -> Doubles:
-        """Returns the numbers, such as sums of similarities, that are held for given movies: float64 [num].
+        """Returns the values, such as sums of similarities, that are held for given movies: float64 [num].
 
         The argument `movie_rows` holds the rows of the given movies, or is a slice of all movies. For several
         reviewers, each integer in `movie_rows` stands for a pair of a reviewer and a movie, as in the field
@@ -266,7 +269,7 @@ def near_sums(
         found: for each table, the result of `NeighbourTable.look_up` for the movies of the histories.
         histories: the histories of the reviewers.
         review_weights: float64 [num_reviews], the weight of each review, by which similarities to the
-            reviewed movie are also multiplied.
+            reviewed movie are multiplied.
         num_movies: the number of movies in each table.
     """
     keys, given = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
@@ -286,11 +289,12 @@ def _added_up(
 ) -> tuple[Rows, list[Doubles]]:
     """Sums the entries of each array in `given` separately for each distinct number in the array `found`.
 
-    Each array in `given` is as long as `found`. All numbers in `found` must be below `num_keys`. The function
-    returns the distinct numbers of `found`, ascending. For each array in `given`, the function also returns
-    an array of sums: for each distinct number, the sum of the entries at the positions at which `found` holds
-    the number. For example, for the numbers [7, 3, 7] and the entries [1, 2, 4], the function returns the
-    numbers [3, 7] and the sums [2, 5].
+    Each array in `given` is as long as `found`; entry i belongs to the number `found[i]`. All numbers in
+    `found` must be below `num_keys`. The function returns the distinct numbers of `found`, ascending. For
+    each array in `given`, the function also returns an array with one sum for each distinct number of
+    `found`. The sum for a number adds up all entries that belong to the number. For example, if `found` is
+    [7, 3, 7], and an array in `given` is [1, 2, 4], the function returns the numbers [3, 7] and the sums [2,
+    5].
     """
     keys: NDArray[np.integer]
     if len(found) * _SORTED_UP_TO < num_keys:
@@ -307,8 +311,9 @@ def stars_above_expectation(above_means: NDArray[np.floating], histories: Histor
     """Returns each rating minus the rating expected from the movie's and the reviewer's mean ratings.
 
     The array `above_means`, from `RatingHead.above_means`, holds each rating minus the movie's mean rating.
-    From each entry of `above_means`, the function subtracts the average of `above_means` over all reviews by
-    the same reviewer. Before the subtraction, an average over few reviews is moved towards 0.
+    From each entry of `above_means`, the function subtracts the mean of the same reviewer's entries. The mean
+    of a reviewer's entries is the sum of the entries, divided by the number of the entries plus
+    `_OFFSET_DAMPING`. The constant `_OFFSET_DAMPING` moves the mean of few entries towards 0 stars.
     """
     offsets = sums(above_means, histories.offsets) / (histories.lengths + _OFFSET_DAMPING)
     above: Doubles = above_means - offsets[histories.places]
@@ -319,9 +324,9 @@ def mean_stars(totals: Doubles, weights: Doubles) -> Doubles:
     """Returns the mean differences between ratings and expected ratings, in stars.
 
     The array `totals` holds weighted sums of differences between ratings and expected ratings. The array
-    `weights` holds, for each weighted sum, the sum of the weights. The mean difference is `totals / (weights
-    + _RATING_PRIOR)`; the constant `_RATING_PRIOR` moves the mean difference towards 0 if the sum of the
-    weights is small.
+    `weights` holds, for each weighted sum, the sum of the weights. The mean difference between ratings and
+    expected ratings is `totals / (weights + _RATING_PRIOR)`. The constant `_RATING_PRIOR` moves a mean
+    difference towards 0 stars if the sum of the weights is small.
     """
     return totals / (weights + _RATING_PRIOR)
 
@@ -330,7 +335,7 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
     """Computes by how many stars, on average, a reviewer rated each movie's neighbours above expectation.
 
     The function computes the mean over all of the reviewer's ratings, and the mean without each rating in
-    turn. Each rating is weighted by the similarity of the movie and the rated neighbour.
+    turn. A rating of a neighbour is weighted by the neighbour's similarity to the movie.
 
     Args:
         weights: float64 [num_movies, num_reviews], the similarity of each movie to each reviewed movie.
@@ -338,10 +343,12 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
             movie.
 
     Returns:
-        Two arrays of mean differences between the reviewer's ratings of each movie's neighbours and the
-        expected ratings, in stars. The first array, float64 [num_movies], holds each movie's mean difference
-        over all of the reviewer's ratings. In the second array, float64 [num_movies, num_reviews], column i
-        holds each movie's mean difference without the reviewer's rating i.
+        Two arrays of mean rating differences, in stars: with all of the reviewer's ratings, and without each
+        rating in turn. A rating difference is a rating of a neighbour, minus the rating expected from the
+        neighbour's and the reviewer's mean ratings. The first array of mean rating differences, float64
+        [num_movies], holds each movie's mean over all of the reviewer's ratings. In the second array of mean
+        rating differences, float64 [num_movies, num_reviews], column i holds each movie's mean without the
+        reviewer's rating i.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING
@@ -374,9 +381,9 @@ class NeighbourRatings:
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
         """Returns, for pairs of reviewer and movie, the mean difference between ratings and expected ratings.
 
-        The mean for a reviewer and a movie is taken over the ratings that the reviewer gave to the movie's
-        neighbours. The argument `keys` holds the pairs; a pair is the number `place * num_movies +
-        movie_row`, where `place` is the position of the reviewer.
+        The mean difference for a reviewer and a movie is taken over the ratings that the reviewer gave to the
+        movie's neighbours. The argument `keys` holds the pairs of reviewer and movie, each as the number
+        `place * num_movies + movie_row`, where `place` is the reviewer's position in `histories`.
 
         Returns:
             float64 [num]: for each pair of reviewer and movie, the mean difference between the reviewer's

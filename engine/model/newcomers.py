@@ -1,9 +1,10 @@
 """Computes the vectors, biases and scales of newcomers: reviewers whose reviews were not used in training.
 
-A newcomer's vectors are computed from the newcomer's history. A newcomer's bias and log scale in the rating
-head are fitted to the newcomer's ratings in a few steps of Fisher scoring. Newcomers have no embedding in the
-relevance head, because in `benchmarks/newcomers.py` embeddings that were fitted to newcomers' reviews did not
-improve the newcomers' top lists.
+A newcomer's vectors are computed from the newcomer's history. Two numbers of the rating head, a newcomer's
+bias and log scale, are fitted to the newcomer's ratings in a few steps of Fisher scoring. The log scale is
+the logarithm of a number that sets how narrow the distribution of a predicted rating is. Newcomers have no
+embedding in the relevance head, because in `benchmarks/newcomers.py` embeddings that were fitted to
+newcomers' reviews did not improve the newcomers' top lists.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from engine.model.scorer import Model
 from engine.model.values import Reviewer
 
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
-"""Two factors that keep the bias and the log scale near 0 when both are fitted to a newcomer's ratings. The
-log scale is the logarithm of a reviewer's scale in the rating head: the higher the scale, the narrower the
-distribution of a predicted rating. The fit subtracts `BIAS_PENALTY * bias**2 + SCALE_PENALTY * log_scale**2`
-from the log likelihood of the newcomer's ratings. The two factors were chosen on held-out reviews, for
-newcomers with 1 to 500 reviews. With the penalty factors of training, the fit would follow the ratings of
-short histories too closely."""
+"""Two factors that keep a newcomer's bias and log scale near 0 when the bias and the log scale are fitted to
+the newcomer's ratings. The log scale is the logarithm of a reviewer's scale in the rating head: the higher
+the scale, the narrower the distribution of a predicted rating. The fit subtracts `BIAS_PENALTY * bias**2 +
+SCALE_PENALTY * log_scale**2` from the log likelihood of the newcomer's ratings. `BIAS_PENALTY` and
+`SCALE_PENALTY` were chosen on held-out reviews, for newcomers with 1 to 500 reviews. With the penalty factors
+of training, the fit would follow the ratings of short histories too closely."""
 
 _STEPS = 8
 """The number of steps of Fisher scoring, which is enough for biases and log scales to converge."""
@@ -49,7 +50,8 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
     the penalties that contain the factors `BIAS_PENALTY` and `SCALE_PENALTY`.
 
     Returns:
-        A bias and a log scale for each history, float32 [num, 2]; both are 0 for an empty history.
+        A bias and a log scale for each history, float32 [num, 2]; the bias and the log scale are 0 for an
+        empty history.
     """
     places, offsets = histories.places, histories.offsets
     own = np.zeros((len(histories), 2))
@@ -86,7 +88,7 @@ def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
 
 
 def _slopes(distance: Doubles, log_scale: Floats, own: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Returns the probabilities of the rating levels, and their derivatives by the reviewer's bias and scale.
+    """Returns the probabilities of rating levels, and their derivatives by the reviewer's bias and log scale.
 
     Returns:
         Three arrays, float64 [num_reviews, num_levels]: the probabilities of the rating levels; the

@@ -33,8 +33,8 @@ RowsOrAll = NDArray[np.integer] | slice
 ALL = slice(None)
 """The slice that selects all movies, in ascending order of movie rows."""
 LEAST_CHANCE = 1e-6
-"""A lower chance of a like is raised to this chance before its logarithm is taken, because the logarithm of 0
-is infinite."""
+"""The least chance of a like whose logarithm is taken. A lower chance is raised to `LEAST_CHANCE`, because
+the logarithm of 0 is infinite."""
 _LEAST_RATED = 24
 """`Model.rescore_best` predicts the ratings of at least this many movies, the most relevant movies first."""
 _PAIRS = 2**16
@@ -258,9 +258,10 @@ class Model:
     ) -> tuple[Rows, Scores]:
         """Finds the k best of the movies in `movie_rows`, without predicting the rating of every movie.
 
-        A full score is the relevance plus the weighted logarithm of the chance of a like, which is at most 0.
-        So a movie is not among the k best if k other movies have full scores above the movie's relevance. The
-        method saves time by not predicting the ratings of most movies that cannot be among the k best.
+        A full score is the relevance plus the weighted logarithm of the chance of a like. The logarithm of a
+        chance is at most 0, so a full score is at most the relevance. A movie is not among the k best if k
+        other movies have full scores above the movie's relevance. The method saves time by not predicting the
+        ratings of most movies that cannot be among the k best.
 
         Returns:
             The positions in `movie_rows`, ascending, of the movies whose full scores were computed, at least
@@ -307,8 +308,7 @@ class Model:
     ) -> Floats:
         """Predicts the chance of each rating level for pairs of reviewer and movie: [num, num_levels].
 
-        The array `places` holds, for each pair of reviewer and movie, the position of the reviewer in
-        `reviewers`.
+        The array `places` holds the position in `reviewers` of each pair's reviewer.
         """
         tastes = None if reviewers.tastes is None else reviewers.tastes.take(places)
         ratings = reviewers.neighbour_ratings
@@ -324,7 +324,7 @@ class Model:
 
         The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
         array `stars`, float64 [num], says by how many stars the reviewer rated each movie's neighbours above
-        expectation. If `stars` is None, all movies count as having 0 stars above expectation.
+        the expected ratings. If `stars` is None, ratings of neighbours do not change the prediction.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")

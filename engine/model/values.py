@@ -45,16 +45,19 @@ class Blend:
     movie bias + interaction_weight * interaction`."""
     rating_neighbour_weight: float = 0.0
     """The factor, in logits per star, with which the reviewer's ratings of similar movies shift a predicted
-    rating. If the reviewer rated the movie's neighbours n stars above expectation, n times this factor is
-    added to the location, which is the centre of the predicted rating's distribution."""
+    rating. If the reviewer rated the movie's neighbours n stars higher than expected, `n *
+    rating_neighbour_weight` is added to the location, which is the centre of the predicted rating's
+    distribution."""
     location_offset: float = 0.0
     """A number of logits by which the centre of every predicted rating's distribution is shifted. A build
-    chooses the number that predicts held-out ratings best. To shift all predictions, the build subtracts
-    `location_offset` from the thresholds (the boundaries between adjacent rating levels), and stores the
-    results. Scoring uses the stored thresholds, and does not read `location_offset`."""
+    chooses the `location_offset` with which held-out ratings are predicted best. To shift all predictions,
+    the build subtracts `location_offset` from the thresholds (the boundaries between adjacent rating levels),
+    and stores the shifted thresholds in the index. Scoring does not read `location_offset`, because the
+    thresholds in the index are already shifted."""
     log_temperature: float = 0.0
-    """The number that is added to the log scale of each predicted rating, so that the predicted chances agree
-    with how often ratings occur. A higher log scale concentrates the chances on fewer rating levels."""
+    """The number that is added to the logarithm of the scale of each predicted rating's distribution. A build
+    chooses `log_temperature` so that the predicted chances agree with how often ratings occur. A higher
+    `log_temperature` concentrates the predicted chances on fewer rating levels."""
     other_weight: float = 0.3
     """The weight of a review with a rating below `like_rating`; a like has the weight 1. A movie's similarity
     to a reviewed movie is multiplied by the weight of the review."""
@@ -72,11 +75,11 @@ class Reviewer(NamedTuple):
     near_found: Sequence[Neighbours]
     """For each table in `Model.near_tables`, the neighbours of the movies in the reviewer's history."""
     taste: Tastes | None
-    """The reviewer's vector, bias and log scale in the rating head; the log scale says how widely the
-    reviewer's ratings scatter. None if the data has no ratings."""
+    """The reviewer's vector, bias and log scale in the rating head; the log scale sets how narrow the
+    distribution of a predicted rating is. The field `taste` is None if the data has no ratings."""
     neighbour_ratings: NeighbourRatings | None
-    """Computes by how many stars the reviewer rated a movie's neighbours above expectation; None if the data
-    has no ratings."""
+    """Computes by how many stars the reviewer rated a movie's neighbours higher than expected; None if the
+    data has no ratings."""
     hidden_rows: Rows = np.zeros(0, dtype=np.int64)
     """int64 [num], ascending, the rows of the movies that are hidden from the reviewer."""
 
@@ -92,12 +95,12 @@ class Reviewers(NamedTuple):
     """float32 [num, embedding_dim + 1], each reviewer's vector in the relevance head, ending with a 1."""
     near: MovieSums
     """The number that is added to a movie's relevance to a reviewer because the movie is similar to movies of
-    the reviewer's history. A pair of reviewer and movie is stored as one number, `place * num_movies +
-    movie_row`."""
+    the reviewer's history. In `near`, a pair of reviewer and movie is stored as one number, `place *
+    num_movies + movie_row`, where `place` is the position of the reviewer in the `Reviewers` object."""
     tastes: Tastes | None
     neighbour_ratings: NeighbourRatings | None
-    """The object that computes how many stars above expectation each reviewer rated the neighbours of a
-    movie; None if the data has no ratings."""
+    """Computes by how many stars each reviewer rated a movie's neighbours higher than expected; None if the
+    data has no ratings."""
 
     def __len__(self) -> int:
         return len(self.queries)

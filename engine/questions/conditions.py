@@ -18,15 +18,14 @@ from engine.questions.ids import ids_of, rows_of_known
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """Holds the rows of the movies that the options of a top list allow to every reviewer."""
+    """Holds the rows of the movies that the options of a top list allow, whoever the reviewer is."""
 
     num_movies: int
     rows: Rows | None = None
     """The rows of the allowed movies, int64, ascending; None if all movies but the movies in `excluded` are
     allowed."""
     excluded: Rows | None = None
-    """The rows of the movies that may not be listed, int64, ascending; None if every movie in `rows` may be
-    listed."""
+    """The rows of the movies that may not be listed, int64, ascending; None if no movie is excluded."""
     num_named: int = 0
     """The number of movies in `excluded` that the user named with the option `exclude`."""
     min_rating: float | None = None
@@ -49,10 +48,10 @@ class Conditions:
         return replace(self, rows=rows, why_empty=why_empty)
 
     def among(self, rows: Rows) -> Conditions:
-        """Returns a copy of the conditions that allows only the movies in `rows`, except the excluded movies.
+        """Returns a copy of the conditions that allows only movies in `rows` that are not in `excluded`.
 
-        The array `rows` is sorted. The excluded movies are the movies whose rows are in the attribute
-        `excluded`.
+        The argument `rows`, int64, is sorted, and replaces the attribute `rows`. The attribute `excluded`
+        holds the rows of the movies that may not be listed.
         """
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
@@ -92,7 +91,7 @@ def resolve_conditions(
     rating: RatingHead | None,
     cold: NDArray[np.bool_] | None = None,
 ) -> Conditions:
-    """Finds the movies that the options of a top list allow to every reviewer.
+    """Finds the movies that the options of a top list allow, whoever the reviewer is.
 
     The function `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending.
     The argument `rating` is the model's rating head, or None if the data has no ratings. The array `cold`,

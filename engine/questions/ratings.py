@@ -29,8 +29,8 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
     """Reads ratings from texts such as `M1=5` or `M1`; returns a dictionary with movie ids as keys.
 
     If the text after the last `=` is a number, the number is the rating; otherwise the whole text is a movie
-    id. A movie that is given without a rating gets the rating None. The dictionary keeps the order of the
-    texts; if a movie is given twice, only the later rating is kept.
+    id. A movie that is given without a rating gets the rating None. The returned dictionary holds the movies
+    in the order of the argument `texts`. If a movie occurs twice in `texts`, only the later text counts.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -47,7 +47,7 @@ def read_ratings(path: Path) -> dict[str, float | None]:
 
     The first line of the file may be a header, which may also name columns that are not read. Blank lines, a
     byte order mark and any kind of line end are accepted. The function returns a dictionary with movie ids as
-    keys, in the order of the file; if a movie occurs twice, only the later rating is kept.
+    keys, in the order of the file. If a movie occurs twice in the file, only the later line counts.
 
     Raises:
         SourceError: the file cannot be read; holds no ratings; or holds a line that is not a rating.

@@ -1,12 +1,12 @@
 """Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
 The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review by a
-reviewer adds a number to the given movie's relevance to the reviewer. The number depends mostly on which
-movie was reviewed. To save time, the search computes in advance, for each movie that may have been reviewed,
-the number that a review of that movie adds to the given movie's relevance. One pass over all reviews then
-adds up the given movie's relevance to every reviewer. Ratings are predicted for the reviewers of highest
-relevance first. The chance of a like can only lower a score; so the search ends once the relevance to
-every remaining reviewer is below the k-th best score.
+reviewer adds a number to the given movie's relevance to the reviewer. The number that a review adds depends
+mostly on which movie was reviewed. To save time, the search computes in advance, for each movie that may have
+been reviewed, the number that a review of that movie adds to the given movie's relevance. In one pass over
+all reviews, the search adds up the given movie's relevance to every reviewer. Ratings are predicted first for
+the reviewers to whom the given movie is most relevant. The chance of a like can only lower a score; so the
+search ends once the movie's relevance to every remaining reviewer is below the k-th best score.
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 def _fading(histories: Histories, power: float) -> Floats:
     """Returns how much each review weighs in sums over a history, float32 [num_reviews].
 
-    Older reviews weigh less. The weight is computed once for each age of a review, because computing powers
-    is slow.
+    Older reviews weigh less. The weight of a review is computed once for each age of a review, because
+    computing powers is slow.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]

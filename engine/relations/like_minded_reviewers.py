@@ -20,11 +20,12 @@ SHARED_WEIGHT = 0.5
 """The weight of the cosine of two reviewers' histories in the similarity of the two reviewers. The cosine of
 the two reviewers' vectors has the weight `1 - SHARED_WEIGHT`."""
 EXACT_REVIEWS = 1_000_000
-"""In an index with more reviews than this, only some reviewers' vectors are compared, because comparing all
-would be slow."""
+"""In an index with more reviews than `EXACT_REVIEWS`, only some reviewers' vectors are compared, because
+comparing the vectors of all reviewers would be slow."""
 NUM_CANDIDATES = 5_000
-"""In an index with more than `EXACT_REVIEWS` reviews, the compared reviewers are this many reviewers with the
-most similar histories, and this many reviewers with the highest inner products of vectors."""
+"""In an index with more than `EXACT_REVIEWS` reviews, a reviewer is compared with two sets of
+`NUM_CANDIDATES` reviewers. One set holds the reviewers with the most similar histories. The other set holds
+the reviewers whose vectors have the highest inner products with the reviewer's vector."""
 
 
 class NearReviewers(NamedTuple):
@@ -35,7 +36,8 @@ class NearReviewers(NamedTuple):
     similarities: Floats
     """The similarity between the given reviewer and each similar reviewer, float32 [num], at most 1."""
     num_shared: Rows
-    """For each reviewer found, the number of movies that both reviewers have reviewed, int64 [num]."""
+    """int64 [num], for each similar reviewer, the number of movies that the similar reviewer and the given
+    reviewer have both reviewed."""
 
 
 def similar_reviewers(index: OpenedIndex, reviewer_id: str, k: int) -> list[SimilarReviewer]:
@@ -70,8 +72,8 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     part of a history's vector holds 1 for each reviewed movie, and 0 for every other movie. The second part
     of a history's vector holds the rating minus the expected rating, in stars, for each reviewed movie, and 0
     for every other movie. Each number in a history's vector belongs to one movie, and is multiplied by
-    `log(number of all reviewers / number of the movie's reviewers)`. Movies with few reviewers therefore
-    count more.
+    `log(number of all reviewers / number of the movie's reviewers)`. The logarithm is higher for a movie with
+    few reviewers, so the movie has more influence on the cosine of two histories.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))

@@ -93,13 +93,14 @@ def mapped_movies(
 def main_categories(categories: Sequence[str | None]) -> list[str]:
     """Shortens each movie's category, a path such as "Movies & TV | Drama", to one part of the path.
 
-    In the path "Movies & TV | Drama", the category "Movies & TV" is at level 1, and "Drama" is at level 2.
-    The function chooses one level of the category paths for all movies. The chosen level is the first level
-    at which at least half of the movies have a category, and no category holds more than two thirds of the
-    movies. It may be that, at every level, fewer than half of the movies have a category, or one category
-    holds more than two thirds of the movies. In this case, the function chooses the first level with more
-    than one category. A movie whose category path ends before the chosen level gets the last part of the
-    path. All categories but the `_NUM_CATEGORIES` most common are replaced by "other".
+    In the path "Movies & TV | Drama", the category "Movies & TV" is at depth 0, and "Drama" is at depth 1.
+    The function chooses one depth of the category paths for all movies. At a suitable depth, there is more
+    than one category, at least half of the movies have a category, and no category holds more than two thirds
+    of the movies. The function chooses the first suitable depth. If no depth is suitable, the function
+    chooses the first depth with more than one category. A movie whose category path ends before the chosen
+    depth gets the last part of the path. If no depth has more than one category, every movie gets the last
+    part of the movie's path. A movie without a category gets "no category". Of the shortened categories, all
+    but the `_NUM_CATEGORIES` most common are replaced by "other".
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

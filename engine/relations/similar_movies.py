@@ -114,7 +114,8 @@ def similar_rows(
     Movies from the table of similar movies come first. If the table of similar movies holds fewer than k
     allowed movies, other movies follow, ordered by a weighted mean of two cosines: the cosine of the movies'
     sets of reviewers, and the cosine of the movies' vectors without the bias column. The similarities of
-    movies that are not in the table are lowered, so that they stay below the similarities in the table.
+    movies from outside the table of similar movies are scaled down, to at most the lowest similarity of a
+    found movie from the table of similar movies.
 
     Args:
         model: the model, whose movie vectors and neighbour tables are used.
@@ -164,7 +165,7 @@ def similar_rows(
 
 
 def _after(first: Alike, then: Alike) -> Alike:
-    """Appends the movies of `then` to `first`; lowers the similarities of `then` below those of `first`."""
+    """Appends `then` to `first`; scales the similarities of `then` to at most the lowest of `first`."""
     if not len(first.rows):
         return then
     scaled = float(first.similarities[-1]) * np.clip(then.similarities, -1.0, 1.0)

@@ -2,12 +2,13 @@
 
 The vector index returns the movies of highest inner product with each reviewer's vector; one matrix product
 serves many reviewers. The search asks the vector index for more and more movies, until no other movie can
-enter the list of k movies by its inner product alone. That is so when every other movie's inner product is at
-most s, where s is the k-th best score among the returned movies without a review by the reviewer. Similarity
-to a reviewer's history also adds to a movie's score. So a movie that the vector index did not return becomes
-a candidate if similarity to the history can lift the movie's score to s. The chance of a like cannot raise a
-score, because the logarithm of the chance is never above 0. The search is the threshold algorithm of Fagin,
-Lotem & Naor (2003).
+enter the list of k movies by its inner product alone. Let s be the k-th best score among the returned movies
+that the reviewer has not reviewed. The search stops asking the vector index for movies once every movie that
+was not returned has an inner product of at most s. A movie's similarity to the reviewer's history can raise
+the movie's score above the inner product. So a movie that the vector index did not return becomes a candidate
+if similarity to the history can lift the movie's score to s, the k-th best score among the returned movies.
+The chance of a like cannot raise a score, because the logarithm of the chance is never above 0. The search is
+the threshold algorithm of Fagin, Lotem & Naor (2003).
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ class BatchSource(CandidateSource):
         """Finds movies that may be among a reviewer's k best, because the reviewer reviewed similar movies.
 
         The score of a movie that the vector index did not return is at most the number in `highest` plus the
-        movie's similarity to the history. To be among the k best movies, the movie must have a score of at
-        least the number in `reached`. So the movie's similarity to the history must be at least `reached -
-        highest`: the least possible k-th best score minus the largest possible inner product.
+        movie's similarity to the reviewer's history. The score of each of the k best movies is at least the
+        number in `reached`. So a movie that the vector index did not return can be among the k best only if
+        the movie's similarity to the reviewer's history is at least `reached - highest`.
 
         Args:
             reviewers: the reviewers; `num` is the number of reviewers.
@@ -105,7 +106,7 @@ class BatchSource(CandidateSource):
 
         Returns:
             Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
-            the position of the reviewer.
+            the position of the reviewer in `reviewers`.
         """
         near = reviewers.near
         missing = reached - highest - _ROUNDING * (np.abs(highest) + 1)

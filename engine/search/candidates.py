@@ -16,7 +16,7 @@ from engine.model.values import Reviewer, Reviewers
 from indexes.base import SearchResult, VectorDatabaseError, VectorIndex, VectorIndexError
 
 LENGTH_STEP = 32
-"""Reviewers whose numbers of reviews differ by less than this number may share one search of the vector
+"""Reviewers whose numbers of reviews differ by less than `LENGTH_STEP` may share one search of the vector
 index."""
 
 
@@ -120,7 +120,7 @@ class CandidateSource:
 
         Returns:
             Pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, where `place` is
-            the position of the reviewer.
+            the position of the reviewer in `reviewers`.
         """
         parts = [np.zeros(0, dtype=np.int64)]
         for length, places in reviewers.histories.by_length(LENGTH_STEP):
@@ -136,7 +136,7 @@ def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
 
     Args:
         groups: the position of each pair's reviewer, int64 [num], ascending.
-        keys: pairs of reviewer and movie, each pair as one number, int64 [num].
+        keys: pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, int64 [num].
         values: the number by which the pairs of a reviewer are ranked, float64 [num]; every number is above
             0.
         most: the largest number of pairs to keep for each reviewer.

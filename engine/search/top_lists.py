@@ -1,9 +1,10 @@
 """Makes the top lists of many reviewers in one call, from candidates or from all movies.
 
-Predicting ratings takes most of the time of scoring, and the predicted rating can only lower a movie's score.
-So ratings are predicted for the movies of highest relevance first. No more ratings are predicted once the
-relevance of every other movie is below the k-th best full score (threshold algorithm of Fagin, Lotem & Naor
-2003). The resulting top lists are the same as if the rating of every candidate were predicted.
+Most of the time of scoring is spent on predicting ratings, and a predicted rating can only lower a movie's
+score. To save time, ratings are predicted for the movies of highest relevance first. The search ends once the
+relevance of every movie without a predicted rating is below the k-th best full score (threshold algorithm of
+Fagin, Lotem & Naor 2003). The resulting top lists are the same as if the rating of every candidate were
+predicted.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class TopLists(NamedTuple):
     of the chance of a like. The scores are padded with minus infinity if a list has fewer than k movies."""
     relevance: Floats
     """float32 [num_reviewers, k], the relevance of the listed movies: the full score before the weighted
-    logarithm of the chance of a like is added. The array is padded with minus infinity if a list has fewer
-    than k movies."""
+    logarithm of the chance of a like is added. The array `relevance` is padded with minus infinity if a list
+    has fewer than k movies."""
     probabilities: Floats | None
     """float32 [num_reviewers, k, num_levels], the chances of the rating levels of the listed movies; None if
     the data has no ratings."""
