@@ -144,8 +144,8 @@ class TitleMatch(Answer):
     Attributes:
         movie_id: the movie's id.
         title: the movie's whole title.
-        match: the way in which the title matches the piece: "exact", "prefix", "word", "substring" or
-            "fuzzy".
+        match: the way in which the title matches the searched piece of a title: "exact", "prefix", "word",
+            "substring" or "fuzzy".
         year: the movie's year, or None if the catalogue has no year.
         movie_count: the number of the movie's reviews, or None if the catalogue does not hold the number.
     """

@@ -35,8 +35,8 @@ _FEW = 16
 """If a matrix has at most this many columns, `k_highest_of_rows` sorts whole rows of the matrix."""
 _MANY_COLUMNS = 4096
 _MANY_TIMES = 32
-"""If a matrix has at least `_MANY_COLUMNS` columns, and at least `_MANY_TIMES` as many columns as scores are
-wanted, `k_highest_of_rows` compares a sample of the columns first."""
+"""The function `k_highest_of_rows`, which finds the k highest scores of each row, compares a sample of the
+columns first if a matrix has at least `_MANY_COLUMNS` columns and at least `_MANY_TIMES * k` columns."""
 _SAMPLING = 8
 """`k_highest_of_rows` takes every eighth column of a wide matrix as a sample; `_SAMPLING` is the distance
 from one column of the sample to the next."""
@@ -148,8 +148,8 @@ def parts_of(
 ) -> NDArray[Number]:
     """Concatenates the slices `values[begins[i]:begins[i] + lengths[i]]` for all i.
 
-    Long slices are copied one by one, which is several times as fast as looking up each value by its
-    position.
+    If the slices are long, the function copies each slice as a whole. Copying whole slices is several times
+    as fast as picking every single value by an array of positions.
 
     Example:
         >>> parts_of(np.array([5, 6, 7, 8]), np.array([2, 0]), np.array([2, 1])).tolist()
@@ -240,18 +240,18 @@ def _k_lowest_of_rows(numbers: NDArray[np.floating], k: int) -> Rows:
 
 
 def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[np.floating]]:
-    """Finds, in each row of a matrix, the numbers that may be among the k lowest numbers of the row.
+    """Finds candidates for the k lowest numbers of each row of a matrix.
 
-    The function chooses a bound for each row, so that at least k numbers of the row are less than or equal to
-    the bound. The function keeps no number above the bound of the row. If very many numbers of a row equal
-    the bound, the function keeps only the leftmost of these numbers.
+    For each row, the function chooses a bound, so that at least k numbers of the row are less than or equal
+    to the bound. The candidates of the row are the numbers of the row that are less than or equal to the
+    bound. If very many numbers of the row equal the bound, only the leftmost of the equal numbers are
+    candidates. The k lowest numbers of a row are always among the candidates of the row.
 
     Returns:
-        The columns of the kept numbers, int64 [num_rows, most], ascending in each row; and the kept numbers,
-        float [num_rows, most]. The dimension `most` is the largest count of numbers that the function keeps
-        in one row of `numbers`. In the returned array of columns, a row with fewer than `most` kept numbers
-        ends with zeros. In the returned array of kept numbers, a row with fewer than `most` kept numbers ends
-        with infinities.
+        The columns of the candidates for the k lowest numbers, int64 [num_rows, most], ascending in each row;
+        and the candidates themselves, float [num_rows, most]. The row of `numbers` with the most candidates
+        has `most` candidates. A row with fewer candidates ends with zeros in the array of columns, and with
+        infinities in the array of candidates.
     """
     num_rows, num = numbers.shape
     sampled = numbers[:, ::_SAMPLING]

@@ -172,11 +172,12 @@ def _described(name: str) -> tuple[list[str], list[str]]:
 def _fits(size: int, dimension: str, sizes: dict[str, int]) -> bool:
     """Tells whether a length of an array, along one axis, equals a dimension such as `num_movies + 1`.
 
-    The text `dimension` may contain a name, such as `num_movies` in `num_movies + 1`. The dictionary `sizes`
-    maps each name of a dimension, such as `num_movies`, to the length that earlier calls found for the name.
-    If `sizes` lacks the name in the text `dimension`, the function computes the length for the name from
-    `size`, the length of the array. The function stores the computed length in `sizes`. For example, if
-    `size` is 8, and `dimension` is `num_movies + 1`, `num_movies` gets the length 7.
+    `size` is the length of the array along the axis. The text `dimension` may contain a name that stands for
+    a number, such as `num_movies` in `num_movies + 1`. The dictionary `sizes` maps each name, such as
+    `num_movies`, to the number that earlier calls found for the name. If `sizes` has no entry for the name in
+    `dimension`, the function computes the number from `size`, and adds the name and the number to `sizes`.
+    For example, if `size` is 8, and `dimension` is `num_movies + 1`, the function sets `num_movies` to 7 in
+    `sizes`.
     """
     dimension, _, empty = dimension.partition(" or ")
     if empty and not size:

@@ -2,10 +2,9 @@
 
 A build holds either a file of movie vectors, or the address of a collection of movie vectors in a database. A
 file of notes in the index directory lists the collections that were made for the index, and the alias (second
-name) that the database gives to the collection of the live build. Commands remove each collection that no
-build in the index directory needs. Commands in a copy of an index directory do not change the collections
-that the original index directory has on a database server. Commands in a copy of an index directory do not
-change, on the server, the alias of the original directory's live collection.
+name) that the database gives to the collection of the live build. The function `drop_unused` removes each
+collection that no build in the index directory needs. Commands that work on a copy of an index directory
+change neither the collections nor the alias that the original index directory has on a database server.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ class _Notes:
     about the copy's embedded database."""
     alias: str
     live: list[str] | None = None
-    """The collection to which the name `alias` points: the address of the database, and the name of the
-    collection. None if `alias` points to no collection."""
+    """The collection to which the alias (second name) `alias` points, as a list of two texts: the address of
+    the database, and the name of the collection. None if `alias` points to no collection."""
     made: list[list[str]] = field(default_factory=list)
     """For each collection that was made for the index and still exists, the address of the database and the
     name of the collection."""
@@ -208,7 +207,7 @@ def drop_unused(directory: Path) -> None:
 
 
 def forget_database(directory: Path) -> None:
-    """Removes the embedded database of an index, and the notes about the collections of the index."""
+    """Removes an index's embedded database, and the file `.collections.json`, which notes the collections."""
     (directory / NOTES).unlink(missing_ok=True)
     if (directory / EMBEDDED).is_dir():
         from indexes.database import remove_embedded
@@ -240,7 +239,8 @@ def _address_of(build: Path) -> Address | None:
 def _connected(directory: Path, uri: str) -> Iterator[Database]:
     """Yields a connection to the vector database at the address `uri`, for use in a `with` statement.
 
-    If `uri` is the path of an embedded database, the path is relative to the folder of a build.
+    If `uri` is the path of an embedded database, such as `../vectors.db`, the path is relative to the folder
+    of any build in the index directory `directory`.
 
     Raises:
         ArtifactError: the database cannot be reached.

@@ -62,7 +62,11 @@ class HeldFile:
             self._descriptor = -1
 
     def path(self, otherwise: Path) -> Path:
-        """Returns a path by which FAISS or DuckDB can open the held file, or else the path `otherwise`."""
+        """Returns a path by which FAISS or DuckDB can open the file that the `HeldFile` object keeps open.
+
+        If the file is mapped into memory, or if the system has no directory such as /dev/fd, the method
+        returns the path `otherwise`.
+        """
         if _DESCRIPTORS is None or self._mapped is not None:
             return otherwise
         # On some systems, a file opened by its descriptor's path shares the reading position of the

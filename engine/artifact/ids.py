@@ -25,9 +25,9 @@ _LONGEST_COMPARED = 40
 """The largest number of characters of an unknown id for which similar ids are looked for; the number of
 possible spellings grows with the length of the id."""
 _SAMPLED = 256
-"""An unknown id may be a known id with one wrong or missing letter. To find the known id, the engine replaces
-letters of the unknown id, and inserts letters into the unknown id. The engine replaces and inserts only
-letters that occur in a sample of about this many known ids."""
+"""The approximate number of known ids whose letters are used to correct an unknown id. To find known ids that
+resemble an unknown id, the engine puts one letter in place of a letter of the unknown id, or inserts one
+letter. The engine tries only letters that occur in a sample of about `_SAMPLED` known ids."""
 _LARGEST_ALPHABET = 64
 """To find a known id that resembles an unknown id, the engine tries at most this many different letters at
 each position of the unknown id."""
@@ -108,8 +108,8 @@ class IdTable:
         """Finds up to `n` ids that resemble an unknown id, the most similar id first.
 
         The function tries the unknown id in upper and lower case and with one letter changed. The function
-        compares the unknown id with the known ids beside the unknown id in sorted order. The running time
-        hardly grows with the size of the table.
+        compares the unknown id with the known ids beside the unknown id in sorted order. The running time of
+        the function hardly grows with the number of ids in the table.
         """
         import difflib
 

@@ -28,8 +28,8 @@ ADDRESS_FILE = "movies.milvus.json"
 """The name of the file with the address of the movie vectors in a vector database; a build holds either this
 file or `VECTOR_INDEX_FILE`."""
 STRONGEST_FILE = "strongest.npy"
-"""The name of the file with the vectors of movies that score high for many reviewers, by which the lists of
-all reviewers are written faster. The index of a small catalogue has no file `strongest.npy`."""
+"""The name of the file with the vectors of movies that score high for many reviewers. The file speeds up
+writing the lists of all reviewers. The index of a small catalogue has no file `strongest.npy`."""
 CATALOGUE_FILE = "catalog.duckdb"
 REJECTED_FILE = "rejected.parquet"
 """The name of the file with the unusable rows of the review and movie files."""
@@ -131,8 +131,8 @@ COLD_ARRAYS = {
     "coefficients": "cold_coefficients",
     "intercepts": "cold_intercepts",
 }
-"""The names of the arrays that compute a cold movie's vectors from the words of the movie's metadata; the
-keys are the fields of `ColdMapping`."""
+"""The names of the arrays with which a cold movie's vectors are computed from the words of the movie's
+metadata; the keys are the fields of `ColdMapping`."""
 
 # The types and the shapes of all arrays.
 ARRAY_SHAPES = {
@@ -196,7 +196,7 @@ ARRAY_SHAPES = {
     },
 }
 """The types that each array may have, and the dimensions of each array; two dimensions with the same name
-must be equal. A dimension whose text ends with `or 0` may have the size 0."""
+must be equal. A dimension that is written with `or 0`, such as `dim or 0`, may be 0."""
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",
@@ -284,9 +284,9 @@ COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
 """Maps two fields of `Model`, which hold neighbour tables, to the keys of the tables' slopes in the manifest
-section `cold`. The slope of a neighbour table says how much the weight of two neighbours grows with the
-similarity of the two movies' metadata. When cold movies (movies without reviews) join an index, the slope
-helps to estimate their weights in the neighbour table."""
+section `cold`. A neighbour table's slope says how much the weight that the table gives to a pair of movies
+grows with the similarity of the pair's metadata. The slope helps to estimate the weights of cold movies
+(movies without reviews) in the table."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

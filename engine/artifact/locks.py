@@ -28,8 +28,9 @@ has such a name."""
 def take_lock(path: Path, flags: int = os.O_RDONLY) -> int | None:
     """Locks a file or folder; returns an open handle, and closing the handle releases the lock.
 
-    Returns None if another process holds the lock, or if another process has just removed the file or folder.
-    The flags `flags` are passed to `os.open`.
+    Returns None if another process holds the lock on `path`, if nothing exists at `path`, or if another
+    process has just removed or replaced the file or folder at `path`. The flags `flags` are passed to
+    `os.open`.
 
     Raises:
         OSError: the path cannot be opened, or the file system has no locks.

@@ -133,8 +133,8 @@ def _fault(value: Any, shape: Any, name: str, left: int = _DEEPEST) -> str | Non
     """Says what is wrong with a value in a manifest, such as "has no model.blend"; None if nothing is wrong.
 
     The argument `shape` says which values are allowed, as the docstring of this module explains. `name` is
-    the path of the value in the manifest, such as "model.blend". `left` says to how many levels
-    sections and lists may be nested in the value.
+    the path of `value` in the manifest, such as "model.blend". `left` is the largest allowed depth of nested
+    sections and lists, counted from `value`.
     """
     if left == 0:
         return f"nests {name[:60]} too deeply"

@@ -152,7 +152,10 @@ class Artifact:
         return cls(directory, home, directory / build, found, manifest, is_pinned, held, arrays)
 
     def is_live(self) -> bool:
-        """Tells whether the opened build is still live; always True for a build that the caller named."""
+        """Tells whether the opened build is still live.
+
+        If the caller of `Artifact.open` chose the build by name, the method returns True without a check.
+        """
         return self.is_pinned or _read_pointer(self.home)[0] == self.build_directory.name
 
     @property
@@ -198,10 +201,10 @@ class Artifact:
     def handle(self, name: str) -> Path:
         """Returns a path that opens a file of the build, if possible even after the build was deleted.
 
-        The returned path leads to the file that the `Artifact` object keeps open, and works as long as the
-        `Artifact` object exists. If the file holds an array, or if the system has no directory such as
-        /dev/fd, the method returns the file's path in the build directory. The file's path in the build
-        directory works only until the build is deleted.
+        Usually, the returned path leads to the file `name` that the `Artifact` object keeps open, and works
+        as long as the `Artifact` object exists. If the file `name` holds an array, or if the system has no
+        directory such as /dev/fd, the method returns the path of the file `name` in the build directory. The
+        path in the build directory works only until the build is deleted.
 
         Raises:
             ArtifactCorruptError: the build has no file `name`.

@@ -135,10 +135,10 @@ class Storage:
 
 
 def _write_on_disk(path: Path, source: BinaryIO) -> None:
-    """Writes a file on a local disk without fsspec, which would leave unfinished files in another folder.
+    """Writes the file `path` on a local disk, without the library fsspec.
 
-    If the process is killed, the unfinished file stays beside the target, and the next `push` replaces the
-    file.
+    If the process is killed, fsspec leaves an unfinished file in the system's folder for temporary files.
+    This function leaves the unfinished file beside `path`, and the next `push` replaces the unfinished file.
     """
     partial = path.with_name(f"{layout.PARTIAL}{path.name}")
     try:

@@ -94,9 +94,9 @@ class ArtifactWriter:
 
     The directory of the index is made if it does not exist. If `resumable` is true, the build keeps
     checkpoints in `work_directory`, and removes the checkpoints when the build is complete. If `resumable` is
-    false, the writer does not remove the checkpoints in `work_directory`, because a build that was
-    interrupted earlier may still resume from these checkpoints. After the build, the index directory keeps
-    `keep` builds. If `keep` is None, the number is read from the manifest of the newest earlier build.
+    false, the writer leaves the checkpoints in `work_directory` in place, because an interrupted build may
+    still resume from the checkpoints. After the build, the index directory keeps `keep` builds. If `keep` is
+    None, the number of builds to keep is read from the manifest of the newest earlier build.
 
     Example:
         with ArtifactWriter(Path("movie-index")) as writer:

@@ -1,1 +1,1 @@
-"""Finds movies by SQL condition or title, and reads what is known of each movie without the model."""
+"""Finds movies by SQL condition or title, and reads facts about each movie, such as title and price."""

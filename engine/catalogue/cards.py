@@ -40,7 +40,7 @@ _NUMBERS = ("price", "year", "average_rating", "movie_count")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     name: (int, float) if name in _NUMBERS else list if name == "links" else str for name in CARD_FIELDS
 }
-"""Maps each field of a card to the Python types that a known value of the field may have."""
+"""Maps each field of a card to the Python types that a value of the field, unless None, may have."""
 _UNKNOWN = dict.fromkeys(CARD_FIELDS)
 _DECODER = json.JSONDecoder()
 _TITLE_FIRST = '{"title":"'

@@ -197,8 +197,8 @@ class Catalogue:
 
         If no title holds all `words`, the method returns the movies whose titles resemble `text`, the title
         as a person typed it. The search ignores case, accents and punctuation. At most `_MOST_TITLES` movies
-        are returned. Titles that hold all words are sorted from short to long; titles that resemble `text`
-        are sorted from most to least similar.
+        are returned. Titles that hold all `words` are sorted from short to long. If no title holds all
+        `words`, the titles that resemble `text` are sorted from most to least similar.
 
         Raises:
             ArtifactCorruptError: the database cannot be opened.
@@ -278,8 +278,8 @@ class Catalogue:
         """Checks that the opened database holds only the table of movies, with one row for each movie.
 
         If the database held a view, a trigger or a macro, DuckDB would run SQL from whoever made the index.
-        DuckDB may read another file to describe a view, so the caller must first deny the connection access
-        to other files.
+        To describe a view, DuckDB may read files outside the database, so the caller must first deny the
+        connection access to files outside the database.
         """
         import duckdb
 
@@ -322,8 +322,9 @@ class Catalogue:
     def _raise_if_damaged(self, error: Exception) -> None:
         """Raises ArtifactCorruptError if `error` shows that the file of the database is damaged.
 
-        If an SQL condition caused the error, the method raises nothing. The method also closes a damaged
-        database, because after some errors DuckDB refuses every later statement.
+        If an SQL condition caused the error, the method raises nothing. Before raising ArtifactCorruptError,
+        the method closes the damaged database, because after some errors DuckDB refuses every later
+        statement.
         """
         import duckdb
 

@@ -59,8 +59,8 @@ condition. DuckDB copies an operand of each operation in `COPYING`, so each furt
 the running time of a condition."""
 
 MAX_PATTERNS = 1_000
-"""The largest total cost of all regular expressions in a condition; a letter costs 1, and a repeated letter
-costs 1 for each repetition."""
+"""The largest total cost of all regular expressions in a condition. The function `check_function` computes
+the cost from the number of characters and the repetition counts, such as {4}, of a regular expression."""
 
 _PREFIX = "select * from filtered where "
 
@@ -78,12 +78,13 @@ _REFUSED = {
 def check_filter(
     connection: duckdb.DuckDBPyConnection, condition: str, columns: Collection[str]
 ) -> frozenset[str]:
-    """Checks that a condition is one SQL expression over given columns; returns the columns that it names.
+    """Checks that a condition is one SQL expression over `columns`; returns the columns in the condition.
 
     DuckDB parses the condition, such as `price < 10 and title ilike '%noir%'`, but does not run the
-    condition. The connection may belong to any DuckDB database. A comparison of different types, such as
-    `price < 'abc'`, passes the check, but DuckDB fails when it runs the condition. If DuckDB fails to run the
-    checked condition, the caller must raise the error that `filter_failed` returns.
+    condition. The function uses the connection only to parse the condition, so the connection may belong to
+    any DuckDB database. A comparison of different types, such as `price < 'abc'`, passes the check, but
+    DuckDB fails when it runs the condition. If DuckDB fails to run the checked condition, the caller must
+    raise the error that `filter_failed` returns.
 
     Raises:
         FilterError: the condition cannot be parsed; the condition names an unknown column; the condition uses
@@ -208,7 +209,7 @@ class _Visit(NamedTuple):
 
 
 def _walk(root: dict[str, Any]) -> Iterator[_Visit]:
-    """Yields every expression in the tree of a parsed condition, except the types to which casts convert."""
+    """Yields every expression in a parsed condition; skips types, such as INTEGER in `year::INTEGER`."""
     pending: list[tuple[Any, int, int]] = [(root, 0, 0)]
     while pending:
         node, depth, copied = pending.pop()

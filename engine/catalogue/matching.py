@@ -45,13 +45,14 @@ def rows_where(
     The caller must have passed the condition to `check_filter`; `columns` is what `check_filter` returned. A
     condition without a text column is checked on all movies in one query. For a condition with a text column,
     the function divides the table `movies` into pieces, and checks the condition on one piece after the
-    other. The first piece of the table holds one movie. The number of movies in each further piece is chosen
-    so that DuckDB takes about `_PIECE_SECONDS` for the piece.
+    other. The first piece of the table `movies` holds one movie. After each piece, the function chooses the
+    number of movies in the next piece: DuckDB should take about `_PIECE_SECONDS` to check the next piece.
 
-    The function checks small pieces of the table, because the check of a small piece takes little memory and
-    ends soon. DuckDB's setting `memory_limit` does not limit the memory well, because the setting does not
-    count the texts that functions make. The time limit alone does not end a slow check soon, because DuckDB
-    may check 2,048 movies before DuckDB notices that the time limit has passed.
+    The function checks the condition on small pieces of the table `movies`, because DuckDB needs little
+    memory and little time for a small piece. DuckDB's setting `memory_limit` alone does not limit the memory
+    well, because the setting does not count the texts that SQL functions in the condition produce. The time
+    limit alone does not end a slow check soon, because DuckDB may check 2,048 movies before DuckDB notices
+    that the time limit has passed.
 
     Raises:
         FilterError: the condition takes longer than `TIME_LIMIT`.

@@ -32,15 +32,15 @@ _HERO = re.compile(r"^(\S+ \S+) (?:and|&) the ", re.IGNORECASE)
 Prince"."""
 _NOT_A_WORD = re.compile(r"[\W_]+")
 _SAMPLED, _USUAL = 200, 0.8
-"""The number of movies whose categories are counted; a category that more than the share `_USUAL` of these
-movies have is a usual category."""
+"""The function `usual_categories` counts the categories of at most `_SAMPLED` movies. A category is a usual
+category if the share of the counted movies that have the category is greater than `_USUAL`."""
 _FEWEST_LETTERS = 3
 """The least number of letters in the name of a series, because movies often share a shorter name by
 chance."""
 
 
 class SeriesNames(NamedTuple):
-    """Holds the names that a series may have, according to the title of one of its films."""
+    """Holds the names that a film's series may have, according to the title of the film."""
 
     first: str
     """The title without subtitle, number, year and format, which is the same for the films of most series."""
@@ -148,6 +148,6 @@ def are_one_series(titles: Sequence[str | None], categories: Sequence[str | None
 def plain_title(title: str | None) -> str:
     """Returns a title in lower case, without article, year and format.
 
-    A film and its remake usually have the same title in this form.
+    The function usually returns the same text for a film and for a remake of the film.
     """
     return _without_article(without_format(title)).casefold()

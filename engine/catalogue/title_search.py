@@ -18,7 +18,7 @@ _ARTICLES = ("the ", "a ", "an ")
 
 
 class TitleSearch:
-    """Finds movies by title; the years and review counts of the movies found come from `MovieCards`."""
+    """Finds movies by title; reads the year and review count of each found movie from `MovieCards`."""
 
     def __init__(self, catalogue: Catalogue, movies: IdTable, cards: MovieCards, variants: Variants) -> None:
         self._catalogue = catalogue

@@ -28,9 +28,9 @@ def build_variant_arrays(films: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
         The arrays `variant_groups`, `variant_offsets` and `variant_movie_rows`, by name. Only films with
         several movies are numbered, from 0. `variant_groups`, int32 [num_movies], holds the number of each
         movie's film, or -1 if the film has no other movie. `variant_movie_rows`, int32 [num_variants], lists
-        the rows of the movies of all numbered films, film by film. `variant_offsets`, int64 [num_films + 1],
-        holds, for each numbered film, the position in `variant_movie_rows` of the film's first movie. The
-        last number in `variant_offsets` is the length of `variant_movie_rows`.
+        the rows of the movies of all films with several movies, film by film. `variant_offsets`, int64
+        [num_films + 1], holds, for each film with several movies, the position in `variant_movie_rows` of the
+        film's first movie. The last number in `variant_offsets` is the length of `variant_movie_rows`.
 
     Example:
         >>> {name: array.tolist() for name, array in build_variant_arrays(np.array([7, 3, 7, 5])).items()}

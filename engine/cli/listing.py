@@ -52,7 +52,8 @@ def read_columns(text: str, kind: type[Answer]) -> dict[str, Column]:
     field, such as stars. The function returns a dictionary that maps each heading to the name of a field.
 
     Raises:
-        click.UsageError: a name is no field of the answers (class `kind`), and no field of a movie's card.
+        click.UsageError: the answers of the class `kind` have no column of a given name; the text names no
+            column.
     """
     from engine.catalogue.cards import CARD_FIELDS
 
@@ -93,8 +94,8 @@ def print_list(
         answers: the list of answers to print.
         usual: the columns of the table if the user did not choose any columns.
         format: one of `FORMATS`.
-        response: a function that makes the object for the format json; one value of the object is the list of
-            answers.
+        response: a function that returns the dictionary to print in the format json; the list of answers is
+            one value of the dictionary.
         chosen: the columns that the user chose; None if the user did not choose any columns.
         cards: True to print a card of several lines for each movie, False to print a table with a row for
             each movie.
@@ -131,7 +132,7 @@ def judgement(answers: Sequence[Any]) -> Columns:
 
 
 def say_variety(variety: Variety | None) -> None:
-    """Prints to stderr how diversity and novelty changed a recommendation list; prints nothing for None."""
+    """Prints to stderr how diversity and novelty changed a list; prints nothing if `variety` is None."""
     if variety is not None:
         say(
             f"Variety took {variety.score_loss:.3g} off the mean score; diversity is "

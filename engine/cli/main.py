@@ -63,7 +63,8 @@ class LazyGroup(click.Group):
 
     Args:
         places: maps the name of each command to the module and the function that define the command, as
-            "module:function". The group also holds commands that click's method `add_command` adds.
+            "module:function". Besides the commands in `places`, the group holds the commands that click's
+            method `add_command` has added.
     """
 
     def __init__(self, *args: Any, places: Mapping[str, str], **settings: Any) -> None:

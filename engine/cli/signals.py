@@ -25,8 +25,8 @@ _SECONDS_APART = 0.3
 """The number of seconds during which several signals count as one signal, since some programs send a signal
 to a process and also to its process group."""
 _SECONDS_TO_TRY = 0.05
-"""If the KeyboardInterrupt of the first signal was delayed or got lost, the process sends the signal to
-itself again after this number of seconds."""
+"""If the KeyboardInterrupt of the first signal that the process received, such as Ctrl-C, was delayed or got
+lost, the process sends itself the signal again after `_SECONDS_TO_TRY` seconds."""
 _SECONDS_TO_END = 10.0
 """The number of seconds that a command has for its clean-up after a signal; the next command removes what the
 clean-up left."""
@@ -144,11 +144,11 @@ def _imports_compiled(frame: FrameType | None) -> bool:
 
 
 def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Handles an exception that Python cannot raise and drops, such as one in a destructor (`__del__`).
+    """Handles an unraisable exception, which Python cannot pass to a caller, such as one in `__del__`.
 
-    Before the process receives its first signal, such as Ctrl-C, Python's own handler prints each dropped
-    exception. After the first signal, a dropped KeyboardInterrupt makes the thread `_watch` send the signal
-    again; every other dropped exception is ignored.
+    Before the process receives its first signal, such as Ctrl-C, Python's own handler prints each unraisable
+    exception. After the first signal, an unraisable KeyboardInterrupt makes the thread `_watch` send the
+    first signal to the process again. After the first signal, every other unraisable exception is ignored.
     """
     if _state.first is None:
         sys.__unraisablehook__(unraisable)
@@ -159,9 +159,9 @@ def _on_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 def _watch(reader: int) -> None:
     """Ends the process at the second signal, or ten seconds after the first signal.
 
-    If the KeyboardInterrupt of the first signal was delayed or got lost, the function sends the first signal
-    to the process again. The function runs in a thread, which ends when the other end of the pipe `reader` is
-    closed.
+    If the KeyboardInterrupt that belongs to the first signal of the process, such as Ctrl-C, was delayed or
+    got lost, the function sends the signal to the process again. The function runs in a thread, which ends
+    when the other end of the pipe `reader` is closed.
     """
     first, began, num_sent = 0, 0.0, 0
     pipe = select.poll()

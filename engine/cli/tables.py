@@ -28,10 +28,10 @@ def format_table(
     """Formats values as a table: numbers are aligned right, texts are aligned left, and None becomes a dash.
 
     If a line of the table would be longer than `width` characters, columns of words are narrowed; the widest
-    column is narrowed first. If the narrowed columns do not fit into `width` characters, the columns are
-    divided among several tables below each other, which all begin with the first column. If a value is a
-    tuple of texts, the table shows the first texts of the tuple, as many as fit into the column. By default,
-    `width` is the width of the screen.
+    column is narrowed first. If the table is still wider than `width` characters after all columns of words
+    are narrowed, the columns are divided among several tables below each other. Each of the tables begins
+    with the first column. If a value is a tuple of texts, the table shows the first texts of the tuple, as
+    many as fit into the column. By default, `width` is the width of the screen.
 
     Example:
         >>> print(format_table(["#", "title"], [[1, "Laura"], [10, None]]))

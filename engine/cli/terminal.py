@@ -130,7 +130,7 @@ def _takes_arguments(context: click.Context) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
-    """Redirects a stream to /dev/null, so that Python does not fail when it writes the stream at the end."""
+    """Redirects a stream to /dev/null, so that Python can flush the stream without an error at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -22,8 +22,8 @@ _MOST_CHOICES = 20
 def movie_id_of(engine: Engine, movie_id: str | None, title: str | None, format: str) -> str:
     """Returns the id of the movie that the user named by an id, or by a piece of the title.
 
-    If the piece of a title matches several movies, the user is asked which movie is meant. If `format` is
-    json, the matching movies are printed as JSON, and the function raises TitleError.
+    If a piece of a title matches several movies, the function asks the user which movie is meant. If `format`
+    is json, the function prints the matching movies as JSON instead of asking, and raises TitleError.
 
     Raises:
         UsageError: the user gave both an id and a title; the user gave neither.

@@ -11,7 +11,8 @@ from engine.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 RENAMED = {"relevance.max_epochs": "relevance.max_rounds", "rating.max_epochs": "rating.max_rounds"}
-"""Maps the old name of each renamed setting to the new name; recipes with old names can still be read."""
+"""Maps the old name of each renamed setting to the new name; a recipe (a file of settings) may use either
+name."""
 GONE = (
     *("split.validation_share", "relevance.members_up_to", "relevance.num_targets"),
     *(f"relevance.{name}" for name in ("patience", "batch_size", "round_size", "reviewer_dropout")),

@@ -223,8 +223,8 @@ def recommend_movie(
 ) -> None:
     """List the reviewers who are most likely to review and like a movie, most likely first.
 
-    Reviewers who have reviewed the movie are left out. The reviewers are sorted by the score of the movie, as
-    engine recommend reviewer computes the score for each reviewer.
+    Reviewers who have reviewed the movie are left out. The other reviewers are sorted by their score of the
+    movie, the score that engine recommend reviewer computes for a reviewer and a movie.
     """
     from engine.cli.title_option import movie_id_of
     from engine.recommender import Engine

@@ -61,7 +61,8 @@ def movie(movie_id: str | None, title: str | None, index: Path, format: str) -> 
 def reviewer(reviewer_id: str, index: Path, k: int, columns: Columns | None, format: str) -> None:
     """Show a reviewer: the reviews by rating and by year, the latest reviews, and similar reviewers.
 
-    The formats jsonl, csv and tsv hold only the latest reviews.
+    In the formats jsonl, csv and tsv, the command prints only the latest reviews, without counts and similar
+    reviewers.
     """
     from engine.recommender import Engine
 

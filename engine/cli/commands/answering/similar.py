@@ -55,8 +55,9 @@ def movie(
 ) -> None:
     """List the movies most similar to a movie, and say what each of them has in common with the movie.
 
-    Movies are similar if they belong to one series, if their metadata is alike, or if more reviewers have
-    reviewed or liked both than the popularity of the movies explains.
+    Two movies are similar if they belong to one series, or if their metadata is alike. Two movies are also
+    similar if more reviewers have reviewed or liked both movies than the popularity of the two movies
+    explains.
     """
     from engine.recommender import Engine
 

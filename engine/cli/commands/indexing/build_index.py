@@ -55,13 +55,13 @@ def build_index(reviews: tuple[Path, ...], sample: bool, format: str, **settings
 
     REVIEWS are JSON (Amazon), MovieLens files, CSV or Parquet, plain or compressed (gzip, bzip2, xz, zip). A
     folder stands for all files in it, a pattern such as 'reviews-*.json' for all files that match, and an
-    address such as s3://bucket/reviews for files in remote storage (extra [remote]). The folder of a Delta or
-    Iceberg table stands for the rows of the table (extra [lake]). The name - stands for standard input. If
-    DIR holds the journal of a service, the feedback in the journal is read. The journal of another index is
-    read if REVIEWS names the folder of the journal. At the end the command prints how many rows were kept,
-    dropped and rejected, how good the recommendations are on held-out reviews, and the recall of the search.
-    The recall is the share of the best movies that the search finds; the best movies are determined by
-    scoring every movie. The command `engine info` prints all metrics.
+    address such as s3://bucket/reviews for files in remote storage (extra [remote]). REVIEWS can also be the
+    folder of a Delta or Iceberg table, whose rows are the reviews (extra [lake]). The name - stands for
+    standard input. If DIR holds the journal of a service, the feedback in the journal is read. The journal of
+    another index is read if REVIEWS names the folder of the journal. At the end the command prints how many
+    rows were kept, dropped and rejected, how good the recommendations are on held-out reviews, and the recall
+    of the search. The recall is the share of the best movies that the search finds; the best movies are
+    determined by scoring every movie. The command `engine info` prints all metrics.
     """
     if bool(reviews) == sample:
         raise click.UsageError("Name at least one file of reviews, or --sample, but not both.")

@@ -64,7 +64,10 @@ def _print(facts: Mapping[str, Any], builds: Sequence[Mapping[str, Any]]) -> Non
 
 
 def _facts(build: KeptBuild, first: KeptBuild) -> dict[str, Any]:
-    """Returns the facts to print about a kept build; `first` is the build at the top of the printed list."""
+    """Returns the facts that `engine info` prints about a kept build, such as the build's state.
+
+    The argument `first` is the first build of the list that `kept_builds` returns, usually the live build.
+    """
     counts, metrics = (build.manifest.get(name, {}) for name in (COUNTS_SECTION, METRICS_SECTION))
     state = "kept" if build.refused is None else "refused"
     if first.is_live and build.name in (first.name, first.before):

@@ -53,7 +53,8 @@ def pull(url: str, directory: Path, expect: str | None, format: str) -> None:
 
     Every copied file is checked against the checksum in the manifest. The index that was in DIR stays live
     until the new build is complete, and a service notices the new build within a second. If a pull is
-    interrupted, the next pull copies only the missing files; nothing is copied if DIR has the build already.
+    interrupted, the next pull copies only the missing files. If DIR already holds the live build of the index
+    at URL, nothing is copied.
     """
     from engine.artifact.remote import pull as pull_index
 

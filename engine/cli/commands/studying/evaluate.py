@@ -89,11 +89,12 @@ def evaluate(
 ) -> None:
     """Measure the engine against baselines on held-out reviews.
 
-    Every model is trained on one part of REVIEWS, and measured on the other part. A model is measured by the
-    MAE and RMSE of its predicted ratings, and by its rankings of the whole catalogue. A review is not held
-    out if the training part holds a copy of the review, such as a copy for another edition of the film. The
-    command prints how many reviews are not held out because they have copies. The formats jsonl, csv and tsv
-    hold only the metrics of each model.
+    REVIEWS are divided, once or several times, into a training part and a held-out part. Every model is
+    trained on the training part, and measured on the held-out part. A model is measured by the MAE and RMSE
+    of its predicted ratings, and by its rankings of the whole catalogue. A review is not held out if the
+    training part holds a copy of the review, such as a copy for another edition of the film. The command
+    prints how many reviews are not held out because they have copies. The formats jsonl, csv and tsv hold
+    only the metrics of each model.
     """
     if len(train) != len(test):
         raise click.UsageError("Give a --test for every --train, in the same order.")

@@ -48,9 +48,10 @@ def plan(
     REVIEWS are files in any format that build-index accepts. The command takes the same options as
     build-index. The command reads the beginnings of the files, and measures the speed of this machine by a
     short computation. From the beginnings of the files and the speed of the machine, the command estimates
-    what a build needs, and says whether the machine has enough memory and disk space. The last table says
-    which machine or software, such as Ray or Milvus, should do each part of the work, and with how many
-    workers. The formats jsonl, csv and tsv hold the memory, in bytes, and the seconds of each phase.
+    what a build needs, and says whether the machine has enough memory and disk space. The last table divides
+    the build into parts, such as reading and training. For each part, the table names the machine or
+    software, such as Ray or Milvus, that should do the part, and the number of workers. The formats jsonl,
+    csv and tsv hold the memory, in bytes, and the seconds of each phase.
     """
     from pipelines.building.plan import plan_build
 

@@ -65,9 +65,10 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
 def tune(reviews: tuple[Path, ...], output: Path, at_once: int | None, format: str, **settings: Any) -> None:
     """Search for settings that suit the reviews, and write the settings to a recipe.
 
-    Each trial is judged on validation reviews, never on the test reviews by which a build is measured. Poor
-    trials are stopped early. If the command is interrupted, running the same command again resumes the
-    search. Use the recipe with `build-index --config`.
+    A trial trains a part of the model with chosen settings, and is judged on validation reviews. The search
+    never uses the test reviews, on which the quality of a build is measured. Poor trials are stopped early.
+    If the command is interrupted, running the same command again resumes the search. Use the recipe with
+    `build-index --config`.
     """
     from pipelines.tuning.tune import tune
 
