@@ -21,8 +21,7 @@ _MOST_LINKS = 1_000
 """The largest number of links that are read from a text; `links_of_addresses` in `cleaning.sql` has the same
 limit."""
 _NO_LINKS = ("#", "javascript:", "mailto:")
-"""The beginnings of addresses that lead to no other page; links that begin in one of these ways are left
-out."""
+"""The beginnings of addresses that lead to no other page; links with such an address are left out."""
 
 
 def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> None:
@@ -47,9 +46,11 @@ def scrape_links(database: duckdb.DuckDBPyConnection, *, threads: int = 0) -> No
 
 
 def links_of(details: str) -> list[str]:
-    """Returns the addresses of all links in a movie's field `details`, without repeats, as they appear.
+    """Returns the address of every link in a movie's field `details` once, in order of first appearance.
 
-    The metadata field `details` of a movie holds HTML, or a JSON object in which some values are HTML.
+    The metadata field `details` of a movie holds HTML, or a JSON object in which some values are HTML. Spaces
+    around an address are removed. Addresses that begin in one of the ways in _NO_LINKS, such as "mailto:",
+    are left out.
 
     Example:
         >>> links_of('<div><a href="/dp/1">one</a> <a href=" /dp/1 ">again</a></div>')
@@ -71,8 +72,8 @@ def links_of(details: str) -> list[str]:
 def _html_in(details: str) -> Iterator[str]:
     """Yields the parts of a movie's metadata field `details` that may be HTML.
 
-    If the text of the field is a JSON object, every string in the object that contains "<" is yielded. If the
-    text of the field is not a JSON object, the whole text is yielded.
+    If `details` is a JSON object, every string in the object that contains "<" is yielded. If `details` is
+    not a JSON object, the whole text of `details` is yielded.
     """
     if not details.lstrip().startswith("{"):
         yield details

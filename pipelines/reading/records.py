@@ -54,7 +54,7 @@ class Records(NamedTuple):
     """The text between two records."""
 
     def fields(self) -> Iterator[tuple[int, list[str]]]:
-        """Yields the number of the first line, and the fields, of each record."""
+        """Yields, for each record, the number of the record's first line, and the record's fields."""
         for place, record in enumerate(self.text.split(self.record_end)):
             line = self.lines[place] if self.lines else self.first_line + place
             yield line, record.split(self.delimiter)
@@ -213,8 +213,8 @@ class RecordReader:
         If the quotes do not enclose fields, the line `lines[start]` alone is the record, and the quotes are
         ordinary characters of the record's fields.
 
-        Returns the fields, and the position in `lines` after the record. Returns None if the record may
-        continue in text that was not read yet.
+        Returns the fields of the record, and the position in `lines` after the record. Returns None if the
+        record may continue in text that was not read yet.
         """
         end = min(len(lines), start + _MOST_LINES)
         near = end == len(lines) and sum(map(len, lines[start:end])) <= _MOST_CHARACTERS
@@ -244,10 +244,10 @@ class RecordReader:
     def _is_one(self, lines: list[str], start: int, end: int) -> bool:
         """Tells whether the lines from `start` to before `end` may be one record with line breaks in fields.
 
-        The result is false if a line that is neither the first nor the last line looks like a complete
-        record. The result is also false if the first line and the last line of several lines both look like
-        complete records. The last line alone may look like a complete record, because the last line of a
-        quoted field often looks like a record by chance. More than _MOST_LINES lines, or more than
+        Returns False if any line between the first and the last of the lines looks like a complete record.
+        Returns False for several lines whose first line and last line both look like complete records. If
+        only the last line looks like a complete record, the lines may be one record, because the last line of
+        a quoted field often looks like a record by chance. More than _MOST_LINES lines, or more than
         _MOST_CHARACTERS characters, are never one record.
         """
         if end - start > _MOST_LINES or sum(map(len, lines[start:end])) > _MOST_CHARACTERS:

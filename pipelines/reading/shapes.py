@@ -17,9 +17,11 @@ of a longer value is ignored."""
 def record_test(sample: Sequence[Sequence[str]], num_fields: int) -> Callable[[Sequence[str]], bool]:
     """Returns a function that tells whether the fields of a line look like the records in `sample`.
 
-    The argument `sample` holds the first records of the file from which the line comes. A field in a column
-    of numbers must be a number. In at least half of the columns of ids, the field must have the same kinds of
-    characters as the ids in the sample. Columns whose values contain spaces are ignored.
+    The argument `sample` holds the first records of a file; the returned function tests lines of the same
+    file. A line that looks like a record has `num_fields` fields, and a number in every column of numbers. In
+    at least half of the columns of ids, the line has a value with the same kinds of characters, such as
+    digits or capital letters, as the ids in `sample`. An empty value passes the test if `sample` has empty
+    values in the same column. Columns of text with spaces are not tested.
     """
     shapes = [_Shape.of(values) for values in zip(*sample, strict=True)] if sample else []
     numbers = [place for place, shape in enumerate(shapes) if shape.is_number]
@@ -74,7 +76,11 @@ class _Shape(NamedTuple):
 
 
 def _kinds(value: str) -> frozenset[str]:
-    """Returns the kinds of characters in a value: digits, small letters, capital letters, spaces, others."""
+    """Returns the kinds of characters in a value, such as "9" for digits.
+
+    Digits, small letters, capital letters and spaces are one kind each: "9", "a", "A" and " ". Every other
+    character, such as "-", is a kind of its own.
+    """
     return frozenset(
         "9"
         if one.isdigit()

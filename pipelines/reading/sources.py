@@ -23,8 +23,9 @@ class Source:
     path: Path
     """The path of the file as the user named the file, for messages."""
     file: Path
-    """The path of the file that is read: `path` itself, a copy of an input that can be read only once, or the
-    beginning of a remote file, which `on_disk` copies completely."""
+    """The path of the file that is read: `path` itself, or a copy on this machine's disk. An input that can
+    be read only once, such as a pipe, is copied completely. Of a remote file, only the beginning and the end
+    are copied to recognise the format; `on_disk` copies the complete remote file."""
     layout: Literal["json", "delimited", "parquet", "journal"]
     form: TextForm = PLAIN
     """The compression, the encoding and the line ends of a text file."""
@@ -54,7 +55,7 @@ class Source:
     """The first records after the header, by whose values columns are recognised.
 
     A record of a delimited file is a sequence of `num_fields` texts, and a record of a JSON file is a parsed
-    object. Damaged records are left out. The sample of a Parquet file is empty.
+    object. Damaged records are left out of the sample. The sample of a Parquet file is empty.
     """
 
     @property
@@ -70,7 +71,7 @@ class Source:
 
 @contextmanager
 def on_disk(source: Source, folder: Path) -> Iterator[Source]:
-    """Yields a version of `source` whose path leads to a complete file on this machine's disk.
+    """Yields a version of `source` whose field `file` leads to a complete file on this machine's disk.
 
     A remote file is copied to `folder`, and the copy is removed when the `with` statement ends.
 

@@ -30,7 +30,7 @@ _BYTES_A_CALL = 64 << 20
 itself."""
 _CALLS_A_WORKER = 4
 """The least number of calls for each worker, if there are enough files; with fewer calls, some workers would
-wait for others at the end."""
+wait for other workers at the end."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class FileToStage(NamedTuple):
     """Holds a file, the number of the file, and the columns that were found in the file."""
 
     number: int
+    """The position of the file among all review files, or among all metadata files, counted from 0."""
     source: Source
     columns: Columns | None = None
 
@@ -50,7 +51,7 @@ class Staged:
     tables: Mapping[str, bytes]
     """The rows of each staging table, as the bytes of a Parquet file."""
     truncated: Sequence[int]
-    """The numbers of the files whose compressed data ended too early."""
+    """The field `FileToStage.number` of each file whose compressed data ended too early."""
     messages: Sequence[tuple[str, int, str]]
     """The name of the logger, the logging level and the text of each message that the worker has logged."""
 
@@ -82,7 +83,7 @@ def stage_apart(
 ) -> list[int]:
     """Lets workers read files with a given function; inserts the returned rows into the staging tables.
 
-    Returns the numbers of the files whose compressed data ended too early.
+    Returns the field `number` of each file in `files` whose compressed data ended too early.
 
     Raises:
         EngineError: a worker cannot read a file, or workers were lost too often.
@@ -112,7 +113,8 @@ def stage_here(
 ) -> Staged:
     """Reads files in a worker: makes a database, lets `stage` fill it, and returns the rows of `tables`.
 
-    The function `stage` fills the staging tables, and returns the file numbers of the truncated files.
+    The function `stage` fills the staging tables, and returns the field `number` of each file whose
+    compressed data ended too early.
 
     Raises:
         SourceError: a file is not on the machine of the worker.

@@ -39,13 +39,14 @@ class Pairs(NamedTuple):
     sittings: csr_array
     """Sparse float32 [num_compared, num_movies], with a row for each compared movie and a column for each
     movie: how much more often two movies are reviewed near each other than the movies' popularity explains.
-    The function `_beyond` computes the values. Two reviews in a reviewer's history are near each other if
-    they are at most 20 (SITTING) reviews apart. If the model ignores the order of reviews, any two reviews of
-    a reviewer count as near each other, at any distance. Only positive values are stored."""
+    The formula for the stored values of `sittings` is in `_beyond`. Two reviews in a reviewer's history are
+    near each other if they are at most 20 (SITTING) reviews apart. If the model ignores the order of reviews,
+    any two of a reviewer's latest 300 (_MAX_HISTORY) reviews count as near each other. Only positive values
+    are stored."""
     likes: csr_array
     """Sparse float32 [num_compared, num_movies], with a row for each compared movie and a column for each
-    movie: how much more often reviewers like both movies than the movies' popularity explains. The function
-    `_beyond` computes the values. Only positive values are stored."""
+    movie: how much more often reviewers like both movies of a pair than the movies' popularity explains. The
+    formula for the stored values of `likes` is in `_beyond`. Only positive values are stored."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Evidence:
         return np.asarray(vectors / np.maximum(lengths, np.float32(1e-9)))
 
     def pairs(self, movie_rows: Rows) -> Pairs:
-        """Compares the movies in `movie_rows` with all movies by how often both are reviewed or liked."""
+        """Compares each movie in `movie_rows` with every movie by how often reviewers review or like both."""
         likes = self._likes.beyond_expectation(movie_rows)
         if self._sittings is None:
             return Pairs(self._reviews.beyond_expectation(movie_rows), likes)
@@ -194,8 +195,10 @@ def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Ro
     The matrix `counted` holds how often two movies are reviewed or liked together, with a row for each movie
     in `movie_rows`. The expected number for the movies i and j is `shares[i] * totals[j]`: how often the
     movies would be reviewed or liked together if popularity alone decided. The argument `totals`, float64
-    [num_movies], holds each movie's popularity, such as the number of its reviewers. The argument `shares`
-    holds the values of `totals`, multiplied by a constant. A movie is not paired with itself.
+    [num_movies], holds each movie's popularity, such as the number of the movie's reviewers. The argument
+    `shares`, float64 [num_movies], holds each movie's value in `totals` times one factor for all movies. The
+    caller chooses the factor of `shares` so that, over all pairs of movies, the expected numbers have the
+    same sum as the counted numbers. A movie is not paired with itself.
     """
     from scipy.sparse import csr_array
 
@@ -210,7 +213,8 @@ def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Ro
 def _matrix(histories: Histories, num_movies: int, kept: NDArray[np.bool_] | None = None) -> csr_array:
     """Returns a sparse matrix with a 1 for each review marked in `kept`: float32 [num_reviewers, num_movies].
 
-    By default, all reviews are kept.
+    The argument `kept`, bool [num_reviews], marks reviews in `histories`. If `kept` is None, the matrix has a
+    1 for every review in `histories`.
     """
     from scipy.sparse import csr_array
 

@@ -33,10 +33,10 @@ _LAST_ASKED = 3
 """The largest number of questions "which movies are most like this movie?" about one reviewer's movies; the
 questions are about the movies of the reviewer's latest training reviews."""
 _POOL = 100
-"""The candidates for a movie's most similar movies are, for each kind of similarity, this number of movies
-with the highest similarity to the movie. The weights of the kinds of similarity are judged by how they rank
-the candidates. With 100 candidates from each kind of similarity, nearly all movies with the highest weighted
-sums of similarities are candidates."""
+"""The number of candidates for a movie's most similar movies that each kind of similarity proposes. Each kind
+of similarity proposes the movies with the highest similarity of the kind. The search of `choose_weights`
+judges weights by the order into which the weights bring all candidates of a movie. With 100 candidates from
+each kind of similarity, nearly all movies with the highest weighted sums of similarities are candidates."""
 _ROUNDS, _DRAWS, _ELITE = 3, 150, 20
 """The number of rounds of the search for weights, the number of weight vectors that are drawn in each round,
 and the number of best weight vectors around which the next round draws."""
@@ -44,9 +44,9 @@ _SERIES = (0.0, 0.1, 0.2, 0.4, 0.8)
 """The values that `choose_weights` tries for `Weights.series`, a number that is added to the similarity of
 two movies of one series."""
 _PENALTY = 20.0
-"""The factor of a penalty when `choose_weights` searches for the best weights of the kinds of similarity.
-Weights get the penalty if their lists of similar movies find too few movies of held-out reviews: fewer than
-lists that are made from shared reviewers alone."""
+"""The factor of the penalty that `choose_weights` gives to weights whose lists of similar movies find too few
+movies of held-out reviews. The penalty is this factor times log(limit / mean NDCG@10 of the lists), with the
+limit that `_least_found` returns. Lists with a mean NDCG@10 above the limit get no penalty."""
 _LEAST = 1e-6
 """A small number that is added to NDCG values before logarithms are taken, because the logarithm of 0 is
 infinite."""
@@ -83,8 +83,8 @@ class _Pools(NamedTuple):
     """int64 [num_movies, num_candidates], the rows of the candidates for each movie in `movie_rows`; unused
     positions hold the row of the movie itself."""
     parts: dict[float, Floats]
-    """Maps each value in _SHRINKAGES to the similarities that are computed with this value as
-    `Weights.shrinkage`. The similarities are an array, float32 [num_movies, num_candidates, NUM_PARTS]:
+    """Maps each value in _SHRINKAGES to similarities that are computed with the value as `Weights.shrinkage`.
+    The similarities for one shrinkage are an array, float32 [num_movies, num_candidates, NUM_PARTS]:
     NUM_PARTS kinds of similarity between each movie in `movie_rows` and each of the movie's candidates."""
     series: Floats
     """float32 [num_movies, num_candidates], the nearness of each movie in `movie_rows` to each candidate of
@@ -96,18 +96,18 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
     """Chooses the weights with which the kinds of similarity of two movies are added up.
 
     The weights are judged by questions "which movies are most like this movie?", which lists of similar
-    movies answer. Questions from reviews are about the movies of a reviewer's latest training reviews; the
-    right answers are the movies of the reviewer's held-out reviews. Questions from metadata are about movies
-    that metadata links to other movies, and about movies of a series; the right answers are the linked movies
-    and the movies of the series. The search maximises the product of two means: the mean NDCG@10 of lists
-    that answer questions from reviews, and the mean NDCG@10 of lists that answer questions from metadata.
+    movies answer. A question from reviews asks which movies are most like a movie of a reviewer's latest
+    training reviews; the right answers are the movies of the same reviewer's held-out reviews. A question
+    from metadata asks which movies are most like a movie with links in metadata, or a movie of a series; the
+    right answers are the linked movies and the other movies of the series. The search maximises the product
+    of two means: the mean NDCG@10 of lists that answer questions from reviews, and the mean NDCG@10 of lists
+    that answer questions from metadata.
 
-    Weights get a penalty if the lists that are made with the weights have a low mean NDCG@10 for the
-    questions from reviews. The mean NDCG@10 is low if it is below the mean NDCG@10 of lists that are made
-    from shared reviewers alone, plus one standard error (see `_least_found`). Most questions
-    that are made from metadata ask about a movie of a film series, and the right answers are the other movies
-    of the series. Therefore `Weights.series`, a number that is added to the similarity of two movies of one
-    series, is chosen after the other weights.
+    Weights get a penalty if their lists answer the questions from reviews with a mean NDCG@10 below a limit.
+    The limit for the penalty, which `_least_found` returns, is the mean NDCG@10 of lists that are made from
+    shared reviewers alone, plus one standard error. The number `Weights.series`, which is added to the
+    similarity of two movies of one series, is chosen after the weights of the kinds of similarity. The value
+    of `Weights.series` is chosen last, because most questions from metadata ask about a movie of a series.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so
@@ -116,7 +116,7 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 
     Args:
         model: a model that was not trained on `held_out`.
-        held_out: later reviews of the model's reviewers.
+        held_out: reviews of the model's reviewers that were left out of the training.
         traits: the categories, words, series and links of the model's movies.
         seed: the seed of the random draws.
     """
@@ -166,8 +166,9 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
 def _co_reviews(model: Model, held_out: Reviews, generator: np.random.Generator) -> _Questions:
     """Makes questions "which movies are most like this movie?" from the latest reviews of reviewers.
 
-    The questions are about the movies of a reviewer's latest training reviews. The right answers to a
-    question about a reviewer's movie are the movies of the same reviewer's held-out reviews.
+    Each returned question asks which movies are most like a movie of a reviewer's latest training reviews.
+    The right answers to a question about a reviewer's movie are the movies of the same reviewer's held-out
+    reviews.
     """
     offsets, movie_rows = model.histories.offsets, model.histories.movie_rows
     reviewers = distinct(held_out.reviewer_rows)
@@ -217,9 +218,9 @@ def _linked(traits: Traits, model: Model, generator: np.random.Generator) -> _Qu
 def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
     """Finds, for each movie that a question is about, candidates for the most similar movies.
 
-    Returns the candidates with their similarities of all kinds. The argument `kinds` holds questions "which
-    movies are most like this movie?": the questions that are made from reviews, and the questions that are
-    made from metadata.
+    Returns the candidates for each movie, with the similarities of all kinds between the movie and the
+    candidates. The argument `kinds` holds questions "which movies are most like this movie?": the questions
+    that are made from reviews, and the questions that are made from metadata.
     """
     movie_rows = distinct(np.concatenate([kind.movie_rows for kind in kinds]))
     traits, found = evidence.traits, []
@@ -260,13 +261,14 @@ def _collect(evidence: Evidence, kinds: list[_Questions]) -> _Pools:
 def _compared(
     evidence: Evidence, movie_rows: Rows
 ) -> Iterator[tuple[list[tuple[Rows, Floats, float]], list[Floats]]]:
-    """Yields, for each movie in `movie_rows`, a list of similarities from reviews and a list of cosines.
+    """Compares each movie in `movie_rows` with all movies; yields similarities from reviews, and cosines.
 
-    Each movie in `movie_rows` is compared with all movies. The list of similarities from reviews holds a
-    tuple for `Pairs.sittings` and a tuple for `Pairs.likes`. Each tuple holds the rows of the similar movies,
-    the similarities of these movies, and the mean of the ten highest similarities. The list of cosines holds
-    three arrays, each float32 [num_movies]: the cosines of the movie's vector, categories and words with the
-    vector, categories and words of every movie.
+    Each movie in `movie_rows` gets two lists. The first list compares the movie with other movies by reviews:
+    one tuple comes from `Pairs.sittings`, and one tuple from `Pairs.likes`. Each tuple of the first list
+    holds the rows of other movies, the similarities of the other movies to the movie, and the mean of the ten
+    highest similarities. The second list for a movie holds three arrays of cosines between the movie and
+    every movie, each float32 [num_movies]: cosines of the model's movie vectors, of the movies' categories
+    and of the movies' words.
     """
     traits = evidence.traits
     matrices = [each.tocsr() for each in evidence.pairs(movie_rows)]
@@ -285,9 +287,9 @@ def _compared(
 def _best_places(pools: _Pools, weights: Doubles, shrinkage: int, series: float) -> Rows:
     """Returns the positions of the K candidates most like each movie in `pools`: int64 [num_movies, K].
 
-    Candidates are compared by the weighted sum of their similarities to the movie. The argument `weights`
-    holds the weight of each kind of similarity. The argument `shrinkage` is a position in _SHRINKAGES, and
-    `series` is a value for `Weights.series`.
+    The candidates of a movie are ranked by the weighted sum of their similarities to the movie. The argument
+    `weights` holds the weight of each kind of similarity. The argument `shrinkage` is a position in
+    _SHRINKAGES, and `series` is a value for `Weights.series`.
     """
     scores = pools.parts[_SHRINKAGES[shrinkage]] @ weights.astype(np.float32)
     scores += np.float32(series) * pools.series
@@ -298,12 +300,12 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
     """Returns the limit of the mean NDCG@10 below which `choose_weights` gives weights a penalty.
 
     Each question in `co_reviews` asks which movies are most like a movie; held-out reviews hold the right
-    answers. The function answers each question in `co_reviews` with two lists of similar movies. One list
-    comes from `Model.neighbours`, a table that compares movies by shared reviewers alone. The other list of
-    similar movies is made with equal weights for all kinds of similarity. The returned limit is the mean
-    NDCG@10 of the lists from `Model.neighbours`, plus the standard error of a mean difference. For each
-    question, the difference is the NDCG@10 of the list from `Model.neighbours` minus the NDCG@10 of the list
-    with equal weights.
+    answers. The table `Model.neighbours` compares movies by shared reviewers alone. The limit is the mean
+    NDCG@10 of lists from `Model.neighbours`, as answers to the questions in `co_reviews`, plus a standard
+    error. For the standard error, each question in `co_reviews` is answered twice: with a list from
+    `Model.neighbours`, and with a list of candidates, ranked with equal weights for all kinds of similarity.
+    The standard error is that of the mean difference in NDCG@10, over all questions in `co_reviews`, between
+    lists from `Model.neighbours` and lists with equal weights for all kinds of similarity.
     """
     plain = np.repeat(pools.movie_rows[:, None], K, axis=1)
     for place, row in enumerate(pools.movie_rows.tolist()):
@@ -320,8 +322,8 @@ def _least_found(pools: _Pools, co_reviews: _Questions, model: Model) -> float:
 class _Answered(NamedTuple):
     """Marks the right answers to questions "which movies are most like this movie?" in lists of movies.
 
-    There is one list for each movie about which a question is asked. The questions come from one source: all
-    questions are made from reviews, or all questions are made from metadata.
+    Each movie about which a question is asked has one list of similar movies. The questions come from one
+    source: all questions are made from reviews, or all questions are made from metadata.
     """
 
     asked: Rows
@@ -359,7 +361,7 @@ def _ndcg_at(places: Rows, answered: _Answered) -> Doubles:
 
 
 def _ndcg(best: Rows, movie_rows: Rows, kind: _Questions) -> Doubles:
-    """Returns the NDCG@10 of the lists `best`, int64 [num_movies, K], as answers to each question."""
+    """Returns the NDCG@10 of the lists `best`, int64 [num_movies, K], for each question in `kind`."""
     in_order = np.tile(np.arange(best.shape[1]), (len(best), 1))
     return _ndcg_at(in_order, _answered(best, movie_rows, kind))
 
@@ -368,10 +370,10 @@ def are_learned(links: Rows) -> NDArray[np.bool_]:
     """Tells for each link in metadata whether an evaluation learns from the link or measures with the link.
 
     The argument `links`, int64 [num_links, 2], holds pairs of movie rows: the metadata of the first movie
-    links to the second movie, such as by "also bought". The function returns True for a link to learn from,
-    and False for a link to measure with: bool [num_links]. From the links to learn from, `choose_weights`
-    learns the weights of the kinds of similarity. With the links to measure with, an evaluation measures
-    lists of similar movies. A link from one movie to another and the link back get the same result, so that
-    an evaluation never measures with the reverse of a learned link.
+    links to the second movie, such as by "also bought". The function returns bool [num_links]. The result is
+    True for a link from which `choose_weights` learns the weights of the kinds of similarity. The result is
+    False for a link with which an evaluation measures lists of similar movies. A link from one movie to
+    another and the link back get the same result, so that an evaluation never measures with the reverse of a
+    learned link.
     """
     return np.asarray(links.min(axis=1) % 2 == 0) if len(links) else np.zeros(0, dtype=bool)

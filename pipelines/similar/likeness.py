@@ -39,12 +39,12 @@ class Weights:
     """
 
     sittings: float = 0.2
-    """The weight of a similarity that comes from the positions of reviews in reviewers' histories. Two
-    reviews in a reviewer's history are near each other if they are at most 20 reviews apart. The similarity
-    of two movies is high if reviewers review the movies near each other more often than the movies'
-    popularity explains."""
+    """The weight of a similarity that comes from the positions of reviews in reviewers' histories. The
+    similarity of two movies is high if many reviewers review one movie at most 20 reviews before or after the
+    other movie, more often than the movies' popularity explains."""
     likes: float = 0.2
-    """The weight of a similarity that is high if more reviewers like both movies than popularity explains."""
+    """The weight of a similarity that is high if more reviewers like both of two movies than the movies'
+    popularity explains."""
     vectors: float = 0.2
     """The weight of the cosine of two movies' vectors in the model."""
     categories: float = 0.2
@@ -56,8 +56,8 @@ class Weights:
     for two movies of one series that are many years apart."""
     shrinkage: float = 3.0
     """A number that lowers the similarities of the kinds `sittings` and `likes` for movies with few reviews,
-    so that metadata decides for these movies. Each of a movie's similarities is divided by a sum: the
-    shrinkage plus the mean of the movie's ten highest similarities."""
+    so that metadata decides for these movies. Each similarity of the kinds `sittings` and `likes` is divided
+    by a sum: the shrinkage plus the mean of the movie's ten highest similarities of the same kind."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float]) -> Weights:
@@ -71,8 +71,8 @@ class Weights:
 def similar_table(evidence: Evidence, weights: Weights) -> SimilarTable:
     """Finds the movies most like each movie, at most NUM_SIMILAR, by a weighted sum of several similarities.
 
-    The weighted sum of two movies' similarities is divided by 1 + `weights.series`, the sum of all weights. A
-    similarity that is above 1 after the division is lowered to 1.
+    In the table, the similarity of two movies is the weighted sum divided by 1 + `weights.series`, which is
+    the sum of all weights. The similarity of two movies is at most 1: a greater quotient is lowered to 1.
     """
     parts = list(_similar(evidence, weights))
     rows, similarities = (np.concatenate(column) for column in zip(*parts, strict=True))

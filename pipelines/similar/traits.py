@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _BATCH = 10_000
 """The number of movies that are read from the database in one batch."""
 _OTHER_COLUMNS = tuple(name for name in TEXT_COLUMNS if name not in ("title", "category"))
-"""The columns of metadata whose words are compared. Titles are left out, because common words in titles say
-little: "Dead Man" and "Dead Man Walking" have nothing in common."""
+"""The columns of metadata, other than title and category, whose words are compared. Titles are left out,
+because common words in titles say little: "Dead Man" and "Dead Man Walking" have nothing in common."""
 _YEARS = 5.0
 """The time constant, in years, with which the nearness of two films of a series decreases in
 `Traits.nearness_in_series`."""
@@ -37,7 +37,8 @@ class Traits:
 
     categories: Floats
     """float32 [num_movies, num_category_features], a vector of length 1 for each movie, or of zeros for a
-    movie without categories. The inner product of two vectors is high if two movies share rare categories."""
+    movie without categories. The inner product of two movies' vectors is high if the movies share rare
+    categories."""
     words: Floats
     """float32 [num_movies, num_word_features], a vector of length 1 for each movie, from the words in brand,
     description, price and year; a vector of zeros for a movie without words."""
@@ -71,8 +72,8 @@ class Traits:
     def of_one_series(self, movie_row: int) -> Rows:
         """Returns the rows of the other movies of a movie's series, int64, ascending.
 
-        Movies with the same title, and movies whose categories have nothing in common with the movie's
-        categories, are left out.
+        Movies with the same title as the given movie are left out, and so are movies whose categories have
+        nothing in common with the given movie's categories.
         """
         if self.series[movie_row] < 0:
             return np.zeros(0, dtype=np.int64)
@@ -114,8 +115,8 @@ class Traits:
         """Returns the nearness in years of other films of a movie's series: float32 [num_others], 0.5 to 1.
 
         The nearness is 1 for films of the same year, and falls towards 0.5 with the years between the films,
-        so that the sequel of a film comes before later films of a long series. The nearness is 0.75 if the
-        year of a film is unknown.
+        so that the sequel of a film comes before later films of a long series. The nearness of two films is
+        0.75 if the year of one of the films is unknown.
         """
         years = np.abs(self.years[others] - self.years[movie_row])
         nearness = 0.5 + 0.5 * np.exp(-years / _YEARS)
@@ -188,9 +189,10 @@ def _counted(database: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> c
 def _unit_vectors(counts: csr_array) -> Floats:
     """Returns vectors of length 1 from counted words: float32 [num_movies, num_features].
 
-    If the movies have few different words, the features are the weights of the words. If the movies have many
-    different words, the features come from a latent semantic analysis of the words. A movie without usable
-    words gets a vector of zeros.
+    Only words that at least two movies have are used. If at most 128 (NUM_FEATURES) different words are used,
+    each number in a movie's vector is the weight of one word. If more words are used, the numbers in a
+    movie's vector come from a latent semantic analysis of the words. A movie without usable words gets a
+    vector of zeros.
     """
     columns = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 2)
     if len(columns) <= NUM_FEATURES:

@@ -30,9 +30,9 @@ _EDITIONS = (
 """The kinds of additional editions of a film; each kind consists of the text added to the film's title, and
 the format as a position in FORMATS."""
 _FAME_FLATNESS = 25.0
-"""The constant q in the fame of a film, 1 / (rank + q), where rank 0 is the most famous film. With q = 25,
-the most reviewed movie has about the same share of all reviews as in published numbers about the real data
-set."""
+"""The constant q in the fame of a film, 1 / (rank + q), where rank 0 is the most famous film. If the constant
+is 25, the most reviewed movie of a synthetic data set has about the same share of all reviews as the most
+reviewed movie of the real Amazon data set, according to published numbers."""
 _VARIANT_FAME = 0.25
 """The fame of a film's additional editions, as a share of the fame of the film's first edition."""
 

@@ -62,8 +62,8 @@ def details_list(facts: Facts, linked: list[str]) -> str:
 def details_page(facts: Facts) -> str:
     """Returns the facts about a movie as a shop's page of 2018: two kilobytes of HTML with scripts.
 
-    Two links of the page lead to other pages: to the movie's reviews, and to the list of bestsellers. The
-    only other link has the target `javascript:void(0)`, which leads nowhere.
+    The page has three links: a link to the movie's reviews, a link to the list of bestsellers, and a link
+    with the target `javascript:void(0)`, which leads nowhere.
     """
     movie_id, number = facts.movie_id, facts.number
     stars = f"{3 + number % 20 / 10:.1f} out of 5 stars"

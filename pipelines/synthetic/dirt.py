@@ -92,7 +92,11 @@ class LinePlan(NamedTuple):
 
     @classmethod
     def of(cls, num_lines: int, rates: DirtRates) -> LinePlan:
-        """Computes the number of lines of each kind in a review file of `num_lines` lines from the rates."""
+        """Computes how many lines of a review file are original reviews, copies, repeats and damaged lines.
+
+        The review file has `num_lines` lines. For each kind of error, `rates` holds the share of the lines
+        with the error; all lines without an error are original reviews.
+        """
         kinds = (rates.copied_reviews, rates.repeated_pairs, rates.malformed_reviews, rates.missing_fields)
         dirt = [round(num_lines * rate) for rate in kinds]
         return cls(num_lines - sum(dirt), *dirt)

@@ -24,10 +24,9 @@ _MOST_BOUGHT, _MOST_VIEWED = 60, 50
 _LOG_SENTENCES = 3.2
 """The natural logarithm of the median number of sentences in a movie's description."""
 _OBJECTS_ONE_IN = 4
-"""Of the metadata lines without an error in the field `details`, one line in this many (on average) holds a
-JSON object in `details`. All other lines without an error in `details` hold an HTML page. If
-`metadata_chunks` is called with `brief`, every metadata line without an error in `details` holds a JSON
-object."""
+"""A field `details` without an error holds a JSON object or an HTML page: on average, one in this many fields
+`details` holds a JSON object, and all the rest hold an HTML page. If `metadata_chunks` is called with
+`brief`, every field `details` without an error holds a JSON object."""
 _CSS_PRICE = (
     ".a-box-inner{background-color:#fff}#alohaBuyBoxWidget .selected{"
     "background-color:#fffbf3;border-color:#e77600;box-shadow:0 0 3px rgba(228,121,17,.5)}"
@@ -42,7 +41,8 @@ _KINDS = {
     "details": ("details_html", "details_empty"),
     "lists": ("empty_lists",),
 }
-"""Maps each metadata field to the kinds of errors that may damage the field, as named in DirtRates."""
+"""Maps each metadata field, the whole line ("line") and the fields that are lists ("lists") to the kinds of
+errors that may occur there, as named in DirtRates."""
 _STUDIOS = (
     *("Lantern Hill Pictures", "Harbor Light Films", "Paper Crane Studio", "Redwood & Sons"),
     *("Blue Door Entertainment", "Meridian Home Video", "Old Mill Productions", "Seventh Reel"),
@@ -78,7 +78,7 @@ def metadata_chunks(
 
 
 def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[dict[str, str]]:
-    """Yields a dictionary for each movie, which maps each metadata field to the field's error, or to "".
+    """Yields a dictionary for each movie that maps each key of _KINDS to an error of the movie, or to "".
 
     The name of an error is the name of the error's rate in `DirtRates`, such as "html_titles". For each kind
     of error, the share of the movies with the error is the value in `rates`, rounded to whole movies.

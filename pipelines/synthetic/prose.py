@@ -68,7 +68,7 @@ VERDICTS = _grouped("""
     belongs on every shelf. | is one I will watch again and again.
 """)
 """The second halves of sentences that begin with a film's title: five groups, for one to five stars, with
-eight halves each."""
+eight second halves each."""
 _REMARKS = (
     "Mostly I watch {}.",
     "I own a shelf full of {}.",
@@ -93,8 +93,8 @@ OWN_TASTE_REMARKS = tuple(remark.format(_SPOKEN[taste]) for taste in TASTES for 
 """Remarks for reviewers who favour a genre, such as "Mostly I watch westerns.": four remarks for each genre,
 with the genres in the order of TASTES."""
 NUM_PHRASES = 8
-"""The number of headlines in SUMMARIES for each number of stars (1 to 5). VERDICTS holds equally many ends of
-sentences, such as "left me cold.", for each number of stars."""
+"""For each number of stars (1 to 5), SUMMARIES holds this many headlines, and VERDICTS holds this many ends
+of sentences, such as "left me cold."."""
 NUM_REMARKS = len(_REMARKS)
 """The number of remarks about each genre."""
 _OPENINGS = (

@@ -21,7 +21,7 @@ FIRST_DAY = np.datetime64("1998-01-01", "D")
 """The earliest date that a synthetic review may have."""
 LAST_DAY = np.datetime64("2018-10-31", "D")
 """The latest date that a synthetic review may have. Only the edited version of a review may have this date;
-the first version is dated at least a day earlier."""
+the first version of the review is dated at least a day earlier."""
 NUM_DAYS = int((LAST_DAY - FIRST_DAY).astype(np.int64)) + 1
 """The number of days from FIRST_DAY to LAST_DAY, both included."""
 
@@ -67,8 +67,9 @@ def draw_reviews(
 ) -> DrawnReviews:
     """Draws reviewers, and `num_reviews` reviews in total, at least one for each reviewer.
 
-    Each movie in `cover`, int64 [num_covered], gets a review, so that little known movies have reviews too. A
-    movie may get no review if too few reviews are by reviewers who favour the movie's genre.
+    The array `cover`, int64 [num_covered], holds movies that should get a review, so that little known movies
+    have reviews too. A movie in `cover` gets no review if too few reviews are by reviewers who favour the
+    movie's genre.
     """
     tastes = np.searchsorted(np.cumsum(_TASTE_SHARES)[:-1], draws.uniform(num_reviewers), side="right")
     second_tastes = draws.integers(num_reviewers, len(TASTES))
@@ -98,9 +99,11 @@ def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed:
     """Returns how much a reviewer must like a movie to give 2, 3, 4 and 5 stars: float64 [4].
 
     Each synthetic review has a number that tells how much the reviewer liked the movie, called the pleasure
-    of the review. The function returns the least pleasure of a review with 2, 3, 4 and 5 stars. The function
-    draws a hundred thousand trial reviews, and chooses the four returned numbers by these reviews. With the
-    chosen numbers, the trial reviews get 1 to 5 stars in the shares of published data.
+    of the review. The returned numbers are the least pleasure with which a review gets 2, 3, 4 and 5 stars.
+    The function draws a hundred thousand trial reviews, and divides the trial reviews by pleasure into five
+    groups, for 1 to 5 stars. The size of each group of trial reviews follows the published share of real
+    reviews with the group's number of stars. The returned numbers are the limits of pleasure between the five
+    groups.
     """
     factor = _TRIAL_REVIEWS / num_reviews
     trial_reviewers = max(1, int(num_reviewers * factor))
@@ -169,7 +172,7 @@ def _matched_by_taste(
     A review is paired with at most one movie, and a movie with at most one review. The array `row_tastes`
     holds, for each review, the favourite genre of the reviewer; `movie_tastes` holds the genre of each movie.
     For each pair of a review and a movie, the first returned array holds the position of the review in
-    `row_tastes`. The second returned array holds the position of the movie in `movie_tastes`.
+    `row_tastes`, and the second returned array holds the position of the movie in `movie_tastes`.
     """
     row_order, row_keys = _numbered_by_taste(row_tastes, draws)
     movie_order, movie_keys = _numbered_by_taste(movie_tastes, draws)
@@ -180,13 +183,13 @@ def _matched_by_taste(
 
 
 def _numbered_by_taste(tastes: IntArray, draws: Draws) -> tuple[IntArray, IntArray]:
-    """Sorts the positions of an array of genres by genre, in random order within each genre.
+    """Sorts reviews or movies by genre, in random order within each genre; gives each review or movie a key.
 
-    The first returned array holds all positions in `tastes`, sorted by genre. The second returned array holds
-    a key, an integer, for each position in the first returned array. Within a genre, the positions are
-    numbered 0, 1, 2 and so on, in the order of the first returned array. The key of a position is the genre
-    times 10**12, plus the number of the position within the genre. The function `_matched_by_taste` pairs a
-    review and a movie with equal keys.
+    The array `tastes` holds the genre of each review or of each movie. The first returned array holds the
+    positions of the reviews or movies in `tastes`, sorted by genre. The second returned array holds, in the
+    order of the first array, the integer key of each review or movie. The key of a review or movie is its
+    genre times 10**12, plus its number within the genre: 0, 1, 2 and so on. The function `_matched_by_taste`
+    pairs a review and a movie with equal keys.
     """
     order = draws.shuffled(len(tastes))
     order = order[np.argsort(tastes[order], kind="stable")]

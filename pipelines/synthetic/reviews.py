@@ -33,11 +33,11 @@ would be too large."""
 
 @dataclass
 class ReviewTruth:
-    """Counts the lines of each kind in the review file, while the review file is written.
+    """Holds facts about the synthetic review file, such as the number of damaged lines, for tests of readers.
 
     Attributes:
-        lines: the number of lines of each kind; a correct reader keeps the lines of the kinds `originals` and
-            `copied`.
+        lines: the number of lines of each kind, such as original, copied and malformed lines; a correct
+            reader keeps the lines of the kinds `originals` and `copied`.
         covered: bool [num_movies], whether the review file has a line about each movie.
         reviewer_tastes: maps reviewer ids to favourite genres, as positions in TASTES; empty if the review
             file has more than _MOST_REVIEWERS_TOLD reviewers.
@@ -108,8 +108,8 @@ def _plant(
 ) -> _Lines:
     """Adds copies and later edits of reviews to one chunk of the review file, and shuffles all lines.
 
-    A copy repeats a review for another edition of the film. The function also adds the lines that `_damage`
-    will damage later.
+    A copy repeats a review for another edition of the film. The function adds intact lines for `_damage`,
+    which damages the lines later.
     """
     num_originals = len(reviews.movies)
     copied_rows, copied_movies = _copies(reviews, catalogue, plan.copies, draws)
@@ -157,8 +157,8 @@ def _copies(
     review of a film with several editions may be copied several times.
 
     Returns:
-        Two arrays, int64 [num_copies]. For each copy, the first array holds the position in `reviews` of the
-        review that is copied. The second array holds the row of the movie that the copy reviews.
+        Two arrays, int64 [num_copies]: for each copy, the position in `reviews` of the copied review, and the
+        position in `catalogue` of the movie that the copy is about.
     """
     films = catalogue.film_numbers[reviews.movies]
     several = np.zeros(len(catalogue), dtype=np.bool_)
@@ -203,11 +203,11 @@ class _Renderer:
     def __call__(
         self, lines: _Lines, reviewer_ids: list[str], first_reviewer: int, sentences: list[str]
     ) -> list[str]:
-        """Returns each review line as JSON.
+        """Returns each review line in `lines` as JSON.
 
-        The list `sentences` holds one text for each original review of the chunk. The text says nothing about
-        the film's quality, and makes the review longer; the text may be empty. Copies and edits of a review
-        get the text of the original review.
+        The list `sentences` holds, for each original review of the chunk, neutral sentences that make the
+        review longer, or an empty text. Neutral sentences say nothing about the film's quality. Copies and
+        edits of a review get the neutral sentences of the original review.
         """
         original_text = lines.texts % (NUM_PHRASES * NUM_PHRASES * NUM_REMARKS * 2)
         summary, rest = original_text % NUM_PHRASES, original_text // NUM_PHRASES

@@ -1,4 +1,4 @@
-"""Writes a synthetic data set of any size in the Amazon 2018 format, and a file of facts for tests.
+"""Writes a synthetic data set of any size in the Amazon 2018 format, and facts about the data set for tests.
 
 A synthetic data set stands in for real review files, which may not be passed on. The counts and distributions
 of synthetic reviews follow published numbers. The films are real or clearly invented; all reviewers are

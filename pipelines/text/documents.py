@@ -18,9 +18,9 @@ from pipelines.text.repairs import parse
 from pipelines.text.streams import MAX_LINE, TextForm, TextStream
 
 VALUES = "*"
-"""The value of `framing` for a JSON file whose objects stand one after another or in lists. The value of
-`framing` tells how a file is divided into JSON objects. In a file with the value "*", an object may span
-several lines, and several objects may share a line."""
+"""The value of `framing` for a JSON file whose objects stand one after another or in lists; `framing` tells
+how a file is divided into objects. If a file has the framing "*", an object may span several lines, and
+several objects may share a line."""
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _ANY_STRING = re.compile(_STRING, re.DOTALL)
@@ -44,12 +44,12 @@ _LIST = re.compile(r"""(["'])(\w+)\1\s*:\s*(?=\[\s*\{)""")
 _START = re.compile(r"""\{\s*u?(["'])[^"'\\]*\1\s*:""")
 """Matches the start of an object: the bracket, the name of the first field, and the colon."""
 _NESTED = re.compile(r"""(?:[\[\s]*\{\s*u?(["'])[^"'\\]*\1\s*:\s*)++""")
-"""Matches the beginnings of objects that begin directly inside each other, such as `{"a": {"b": [{"c": `."""
+"""Matches the start of an object, and of each object that is the first value of the object around it, such as
+`{"a": {"b": [{"c": `."""
 _LONGEST_START = 200
-"""The assumed largest length, in characters, of the patterns for which JSON text is searched, such as the
-start of an object. A file is read in pieces, so the text read so far may end in the middle of such a pattern.
-Therefore, this many characters at the end of the text are searched again after the next piece of the file is
-read."""
+"""The assumed largest number of characters in the start of an object or list, such as `{"name":`. A file is
+read in pieces, so the text read so far may end in the middle of the start of an object. After the next piece
+is read, this many characters at the end of the earlier text are searched again."""
 _NUM_LINES = 25
 """The number of lines from the start of a file by which `framing_of` decides whether each line is one
 object."""
@@ -309,9 +309,9 @@ class _Text:
     def _length_of_nest(self) -> int:
         """Returns the number of characters from the current position to the most deeply nested object.
 
-        The text at the current position may start with several objects that begin directly inside each other.
-        Each object is the first value of the object around it, as in {"a": {"a": {"a": 1}}}. If no object
-        starts at the current position, the result is 0.
+        The first value of the object at the current position may be an object, whose first value is again an
+        object, and so on, as in {"a": {"a": {"a": 1}}}. If no object starts at the current position, the
+        result is 0.
         """
         while True:
             found = _NESTED.match(self.text, self.place)

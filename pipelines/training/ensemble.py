@@ -101,8 +101,7 @@ def apart(head: RelevanceHead, embedding_dim: int) -> list[RelevanceHead]:
     """Undoes `side_by_side`: returns the several relevance heads that were joined into `head`.
 
     The vectors of each returned head have `embedding_dim` numbers. The function `side_by_side` kept only the
-    mean of the heads' movie biases. Each returned head therefore gets the mean of the movie biases, instead
-    of movie biases of its own.
+    mean of the heads' movie biases, so each returned head gets this mean instead of movie biases of its own.
     """
     count = head.history_vectors.shape[1] // embedding_dim
     parts = [slice(number * embedding_dim, (number + 1) * embedding_dim) for number in range(count)]

@@ -1,1 +1,1 @@
-"""Selects rows that break a rule of the tables of reviews, reviewers and movies; no row must be selected."""
+"""Selects rows that break a rule of the tables of reviews, reviewers and movies; correct tables have none."""

@@ -1,1 +1,1 @@
-"""Adds new metadata files to the movies of an existing index."""
+"""Adds movies from new metadata files to an existing index, and updates movies that the index holds."""
