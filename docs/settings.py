@@ -68,6 +68,8 @@ def _text(value: Any) -> str:
         return ",".join(map(str, value))
     if value is None:
         return "none"
+    if value == "":
+        return '""'
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

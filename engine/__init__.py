@@ -59,8 +59,8 @@ if TYPE_CHECKING:
     from engine.questions.ratings import Ratings
     from engine.recommender import Engine
     from engine.tables.answer import MovieAnswer
-    from engine.tables.answer_lists import AnswerList, ListsOfReviewers
     from engine.tables.facts import Facts
+    from engine.tables.lists import AnswerList, ListsOfReviewers
 
 _HOMES = {
     "Config": "engine.config",
@@ -76,8 +76,8 @@ _HOMES = {
     "Ratings": "engine.questions.ratings",
     "Engine": "engine.recommender",
     "MovieAnswer": "engine.tables.answer",
-    "AnswerList": "engine.tables.answer_lists",
-    "ListsOfReviewers": "engine.tables.answer_lists",
+    "AnswerList": "engine.tables.lists",
+    "ListsOfReviewers": "engine.tables.lists",
     "Facts": "engine.tables.facts",
 }
 """The module that defines each public name, except names from `engine.answers` and `engine.errors`."""

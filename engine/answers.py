@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from engine.likeness import Likeness
 from engine.tables.answer import Answer as Answer
 from engine.tables.answer import MovieAnswer
-from engine.tables.answer_lists import AnswerList
+from engine.tables.lists import AnswerList
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from engine.questions.arguments import (
     each_id,
 )
 from engine.questions.ids import ids_of, rows_of_known
-from engine.tables.answer_lists import AnswerList, ListsOfReviewers
+from engine.tables.lists import AnswerList, ListsOfReviewers
 from engine.threads import one_thread
 
 if TYPE_CHECKING:

@@ -32,8 +32,6 @@ logger = logging.getLogger(__name__)
 KEPT = 2
 """The number of builds that an index directory keeps if neither a command nor the newest build says another
 number."""
-LIVE_LOCK = ".live-lock"
-"""The name of the lock file that a process keeps locked while the process makes another build live."""
 _SECONDS = 20.0
 """The number of seconds for which a process waits for the lock `LIVE_LOCK`, which other processes hold only
 for a moment."""
@@ -138,7 +136,7 @@ def changing_live(directory: Path) -> Iterator[None]:
     """
     until = time.monotonic() + _SECONDS
     try:
-        while (handle := take_lock(directory / LIVE_LOCK, os.O_RDWR | os.O_CREAT)) is None:
+        while (handle := take_lock(directory / layout.LIVE_LOCK, os.O_RDWR | os.O_CREAT)) is None:
             if time.monotonic() > until:
                 raise ArtifactError(
                     f"Another command is changing the live build of {directory}; try again in a moment"

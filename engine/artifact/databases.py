@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOTES = ".collections.json"
-"""The name of the file, in the index directory, that notes the collections of the index."""
-EMBEDDED = "vectors.db"
-"""The name of the embedded database of an index, in the index directory."""
-BESIDE = f"../{EMBEDDED}"
-"""The path by which a build names the embedded database `EMBEDDED`, relative to the folder of the build."""
+BESIDE = f"../{layout.EMBEDDED}"
+"""The path of the embedded database of an index, relative to the folder of a build."""
 
 
 @dataclass
@@ -60,7 +56,7 @@ class _Notes:
     def read(cls, directory: Path) -> _Notes | None:
         """Reads the notes of a directory; returns None if the file of notes is missing or unusable."""
         try:
-            notes = cls(**json.loads((directory / NOTES).read_bytes()))
+            notes = cls(**json.loads((directory / layout.COLLECTIONS).read_bytes()))
             pairs = [*notes.made, *([] if notes.live is None else [notes.live])]
             if not all(isinstance(text, str) for pair in pairs for text in (*pair, notes.alias)):
                 return None
@@ -74,10 +70,10 @@ class _Notes:
         return notes
 
     def write(self, directory: Path) -> None:
-        partial = directory / f"{layout.PARTIAL}{NOTES}"
+        partial = directory / f"{layout.PARTIAL}{layout.COLLECTIONS}"
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         flush(partial)
-        partial.replace(directory / NOTES)
+        partial.replace(directory / layout.COLLECTIONS)
 
 
 def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
@@ -193,7 +189,7 @@ def drop_unused(directory: Path) -> None:
     for pair in unused:
         uri, collection = pair
         try:
-            if uri != BESIDE or (directory / EMBEDDED).exists():
+            if uri != BESIDE or (directory / layout.EMBEDDED).exists():
                 with _connected(directory, uri) as database:
                     database.drop(collection)
         except ArtifactError as error:
@@ -208,11 +204,11 @@ def drop_unused(directory: Path) -> None:
 
 def forget_database(directory: Path) -> None:
     """Removes an index's embedded database, and the file `.collections.json`, which notes the collections."""
-    (directory / NOTES).unlink(missing_ok=True)
-    if (directory / EMBEDDED).is_dir():
+    (directory / layout.COLLECTIONS).unlink(missing_ok=True)
+    if (directory / layout.EMBEDDED).is_dir():
         from indexes.database import remove_embedded
 
-        remove_embedded(directory / EMBEDDED)
+        remove_embedded(directory / layout.EMBEDDED)
 
 
 def _needed(directory: Path) -> Iterator[list[str]]:

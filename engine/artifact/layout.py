@@ -18,8 +18,20 @@ PARTIAL = ".partial-"
 BUILD_NAME = re.compile(r"build-[0-9T]+-[0-9a-f]+")
 """Matches the name of the directory of a build."""
 
+LOCK = ".lock"
+"""The name of the lock file that a process keeps locked while the process writes to the index directory."""
+LIVE_LOCK = ".live-lock"
+"""The name of the lock file that a process keeps locked while the process makes another build live."""
+WORK = ".work"
+"""The name of the directory of checkpoints; a killed build resumes from the checkpoints."""
+COLLECTIONS = ".collections.json"
+"""The name of the file, in the index directory, that names the collections of the index in a database."""
+EMBEDDED = "vectors.db"
+"""The name of the embedded vector database of an index, in the index directory."""
 JOURNAL_FOLDER = "journal"
 """The name of the folder, in the index directory, that holds the feedback which services received."""
+BESIDE_BUILDS = (LOCK, LIVE_LOCK, WORK, COLLECTIONS, EMBEDDED, JOURNAL_FOLDER)
+"""The names of all files and folders that an index directory may hold beside the builds and `CURRENT`."""
 
 # Files of a build other than arrays.
 VECTOR_INDEX_FILE = "movies.faiss"
@@ -92,27 +104,18 @@ HISTORY_ARRAYS = {
     "movie_rows": "history_movie_rows",
     "level_rows": "history_level_rows",
 }
+
+
+def _table(name: str) -> dict[str, str]:
+    """Returns the names of the arrays of a neighbour table; the keys are the fields of `NeighbourTable`."""
+    return {"offsets": f"{name}_offsets", "movie_rows": f"{name}_movie_rows", "weights": f"{name}_weights"}
+
+
 NEIGHBOUR_ARRAYS = {
-    "neighbours": {
-        "offsets": "neighbour_offsets",
-        "movie_rows": "neighbour_movie_rows",
-        "weights": "neighbour_weights",
-    },
-    "history_neighbours": {
-        "offsets": "linear_neighbour_offsets",
-        "movie_rows": "linear_neighbour_movie_rows",
-        "weights": "linear_neighbour_weights",
-    },
-    "rating_neighbours": {
-        "offsets": "rating_neighbour_offsets",
-        "movie_rows": "rating_neighbour_movie_rows",
-        "weights": "rating_neighbour_weights",
-    },
-    "successors": {
-        "offsets": "successor_offsets",
-        "movie_rows": "successor_movie_rows",
-        "weights": "successor_weights",
-    },
+    "neighbours": _table("neighbour"),
+    "history_neighbours": _table("linear_neighbour"),
+    "rating_neighbours": _table("rating_neighbour"),
+    "successors": _table("successor"),
 }
 """The names of the arrays of each neighbour table; the keys are the fields of `Model` that hold the
 tables."""
@@ -197,26 +200,19 @@ ARRAY_SHAPES = {
 }
 """The types that each array may have, and the dimensions of each array; two dimensions with the same name
 must be equal. A dimension that is written with `or 0`, such as `dim or 0`, may be 0."""
+_TABLES = (HISTORY_ARRAYS, *NEIGHBOUR_ARRAYS.values(), SIMILAR_ARRAYS)
 OFFSETS = {
     "reviewer_id_offsets": "reviewer_ids",
     "movie_id_offsets": "movie_ids",
     "movie_card_offsets": "movie_cards",
     "variant_offsets": "variant_movie_rows",
-    "history_offsets": "history_movie_rows",
-    "neighbour_offsets": "neighbour_movie_rows",
-    "linear_neighbour_offsets": "linear_neighbour_movie_rows",
-    "rating_neighbour_offsets": "rating_neighbour_movie_rows",
-    "similar_offsets": "similar_movie_rows",
+    **{names["offsets"]: names["movie_rows"] for names in _TABLES},
 }
 """Maps the name of each array of offsets to the name of the array that the offsets cut into segments."""
 ROWS = {
-    "history_movie_rows": "num_movies",
     "history_level_rows": "num_level_weights",
-    "neighbour_movie_rows": "num_movies",
-    "linear_neighbour_movie_rows": "num_movies",
-    "rating_neighbour_movie_rows": "num_movies",
-    "similar_movie_rows": "num_movies",
     "variant_movie_rows": "num_movies",
+    **{names["movie_rows"]: "num_movies" for names in _TABLES},
 }
 """Maps the name of each array of row numbers to a dimension, such as `num_movies`; all row numbers in the
 array must be less than the dimension."""

@@ -34,7 +34,7 @@ from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST, check_manifest, parse_manifest
 from engine.artifact.reader import Artifact
 from engine.artifact.storage import Storage, missing_package
-from engine.artifact.writer import LOCK, WORK, check_content, check_space, unwritable
+from engine.artifact.writer import check_content, check_space, unwritable
 from engine.errors import ArtifactCorruptError, ArtifactError, ArtifactNotFoundError
 
 logger = logging.getLogger(__name__)
@@ -140,14 +140,14 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
     """Copies a build from remote storage to a directory that this process has locked; makes it live."""
     copied: list[int] = []
     remove_leftovers(directory)
-    for interrupted in (directory / WORK).glob("pulled-*"):
+    for interrupted in (directory / layout.WORK).glob("pulled-*"):
         if interrupted.name != f"pulled-{build}":
             shutil.rmtree(interrupted, ignore_errors=True)
     if not _is_whole(directory, build, digest):
         content = storage.read(f"{build}/{layout.MANIFEST}", LARGEST)
         entries = _checked_manifest(content, digest, storage.url)[layout.FILES_ENTRY]
         check_space(directory, sum(entry["size"] for entry in entries.values()))
-        folder = directory / WORK / f"pulled-{build}"
+        folder = directory / layout.WORK / f"pulled-{build}"
         folder.mkdir(parents=True, exist_ok=True)
         for name, entry in entries.items():
             path = folder / name
@@ -164,7 +164,7 @@ def _pull_build(storage: Storage, directory: Path, build: str, digest: str) -> T
         Artifact.open(directory, build=build)
     with suppress(OSError):
         # The folder stays if it is not empty, because other work may be kept in it.
-        (directory / WORK).rmdir()
+        (directory / layout.WORK).rmdir()
     with changing_live(directory):
         keep = number_to_keep(directory)
         point_to(directory, build)
@@ -242,7 +242,7 @@ def _writing(directory: Path, wait: bool) -> Iterator[None]:
     try:
         check_content(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        while (handle := take_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)) is None:
+        while (handle := take_lock(directory / layout.LOCK, os.O_RDWR | os.O_CREAT)) is None:
             if not wait:
                 raise ArtifactError(f"Another command is writing to {directory}; wait until it ends")
             time.sleep(_SECONDS_BETWEEN)

@@ -28,14 +28,13 @@ from numpy.typing import NDArray
 
 from engine.artifact import layout
 from engine.artifact.builds import (
-    LIVE_LOCK,
     changing_live,
     live_build,
     number_to_keep,
     point_to,
     remove_surplus,
 )
-from engine.artifact.databases import EMBEDDED, NOTES, drop_unused, forget_database
+from engine.artifact.databases import drop_unused, forget_database
 from engine.artifact.files import checksum, flush, link_or_copy
 from engine.artifact.locks import remove_folder, remove_leftovers, take_lock
 from engine.artifact.manifest import LARGEST as LARGEST_MANIFEST
@@ -44,10 +43,6 @@ from engine.errors import ArtifactError, ConfigError
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
-"""The name of the lock file that a process keeps locked while the process writes to the index directory."""
-WORK = ".work"
-"""The name of the directory of checkpoints; a killed build resumes from the checkpoints."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """The error numbers of a full disk: no space on the disk, or the user's quota is used up."""
 _OF_THE_PLACE = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -120,7 +115,7 @@ class ArtifactWriter:
         self.build_directory = directory / self._name
         """The directory of the build after the build is complete; until then, the build has another
         directory."""
-        self.work_directory = directory / WORK
+        self.work_directory = directory / layout.WORK
         """The directory of the checkpoints from which a killed build resumes. The caller makes the directory
         of the checkpoints, while the caller holds the lock on the index."""
         self.based_on: str | None = None
@@ -272,7 +267,7 @@ class ArtifactWriter:
         if self._made_directory and self._lock is not None:
             with contextlib.suppress(OSError):
                 forget_database(self.directory)
-                for name in (f"{layout.PARTIAL}{layout.CURRENT}", LIVE_LOCK, LOCK):
+                for name in (f"{layout.PARTIAL}{layout.CURRENT}", layout.LIVE_LOCK, layout.LOCK):
                     (self.directory / name).unlink(missing_ok=True)
                 self.directory.rmdir()
         self._unlock()
@@ -313,13 +308,13 @@ def check_content(directory: Path) -> None:
 
 
 def _is_trace(name: str) -> bool:
-    is_known = name in (LOCK, LIVE_LOCK, WORK, layout.JOURNAL_FOLDER, NOTES, EMBEDDED)
+    is_known = name in layout.BESIDE_BUILDS
     return is_known or name.startswith(layout.PARTIAL) or bool(layout.BUILD_NAME.fullmatch(name))
 
 
 def _lock(directory: Path) -> int:
     """Locks the directory of an index; the system releases the lock when the process ends."""
-    handle = take_lock(directory / LOCK, os.O_RDWR | os.O_CREAT)
+    handle = take_lock(directory / layout.LOCK, os.O_RDWR | os.O_CREAT)
     if handle is None:
         raise ArtifactError(
             f"Another build is writing to {directory}; wait until it ends, or name another with --output"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.artifact.databases import BESIDE, EMBEDDED, alias_of, new_collection
+from engine.artifact import layout
+from engine.artifact.databases import BESIDE, alias_of, new_collection
 from engine.artifact.writer import ArtifactWriter
 from engine.catalogue.database import NO_EXTENSIONS
 from engine.catalogue.filters import CATALOGUE_COLUMNS
@@ -37,7 +38,7 @@ def check_database(config: IndexConfig, directory: Path) -> None:
     """
     if config.kind != KIND:
         return
-    place = config.uri or str(directory / EMBEDDED)
+    place = config.uri or str(directory / layout.EMBEDDED)
     try:
         check_installed()
         if "://" in place or Path(place).exists():

@@ -11,7 +11,7 @@ from engine.artifact import layout
 from engine.artifact.writer import ArtifactWriter
 from engine.model.scorer import Model
 from engine.relations.movie_map import NO_CATEGORY, OTHER, MovieMap, map_movies
-from pipelines.export.report_movies import (
+from pipelines.export.examples import (
     Example,
     make_examples,
     read_names,

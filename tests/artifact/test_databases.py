@@ -17,8 +17,7 @@ from vector_database import needs_milvus, running_server
 
 from engine import Engine
 from engine.artifact.builds import live_build, roll_back
-from engine.artifact.databases import EMBEDDED, NOTES
-from engine.artifact.layout import ADDRESS_FILE, VECTOR_INDEX_FILE
+from engine.artifact.layout import ADDRESS_FILE, COLLECTIONS, EMBEDDED, VECTOR_INDEX_FILE
 from engine.artifact.reader import Artifact
 from engine.artifact.remote import push
 from engine.artifact.writer import ArtifactWriter
@@ -56,7 +55,7 @@ def collection_of(index: Path, build: str | None = None) -> str:
 
 
 def named_by_alias(index: Path, uri: str = "") -> str:
-    alias = json.loads((index / NOTES).read_text())["alias"]
+    alias = json.loads((index / COLLECTIONS).read_text())["alias"]
     found = Database(uri or str(index / EMBEDDED))._client.describe_alias(alias)
     return str(found["collection_name"])
 
@@ -91,7 +90,7 @@ def test_the_alias_follows_the_live_build_and_old_collections_go(index: Path) ->
     assert collections_of(index) == sorted([collection_of(index), collection_of(index, second)])
     rebuild_index(index, kind="flat", keep=1)
     assert not (index / EMBEDDED).exists()
-    assert not (index / NOTES).exists()
+    assert not (index / COLLECTIONS).exists()
     assert Engine.load(index).recommend(reviewer_id(3), k=5)
 
 
@@ -101,7 +100,7 @@ def test_a_failed_build_leaves_no_collection_behind(index: Path, monkeypatch: py
     with pytest.raises(EngineError):
         rebuild_index(index)
     assert collections_of(index) == held == [collection_of(index)]
-    assert json.loads((index / NOTES).read_text())["made"] == [[f"../{EMBEDDED}", held[0]]]
+    assert json.loads((index / COLLECTIONS).read_text())["made"] == [[f"../{EMBEDDED}", held[0]]]
 
 
 def test_the_next_build_removes_the_collection_of_a_killed_one(index: Path) -> None:
@@ -114,7 +113,7 @@ def test_the_next_build_removes_the_collection_of_a_killed_one(index: Path) -> N
     server_manager_instance.release_server(str(index / EMBEDDED))
     done = subprocess.run([sys.executable, "-c", code, str(index)], capture_output=True)
     assert done.returncode == 9
-    assert len(json.loads((index / NOTES).read_text())["made"]) == 2
+    assert len(json.loads((index / COLLECTIONS).read_text())["made"]) == 2
     with ArtifactWriter(index) as writer:
         assert collections_of(index) == [collection_of(index)]
         writer.refuse("nothing is written")

@@ -13,7 +13,7 @@ from engine.artifact.reader import Artifact
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for package in ("engine", "pipelines") for path in (ROOT / package).rglob("*.py"))
-NAMING = {"add_array", "add_section", "array", "has", "file", "path_for"}
+NAMING = {"add_array", "add_section", "array", "has", "file", "handle", "path_for"}
 """Methods and functions whose first argument names a part of an index."""
 
 
@@ -94,3 +94,10 @@ def spelled_out(path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_other_module_spells_a_name_out(path: Path) -> None:
     assert list(spelled_out(path)) == []
+
+
+def test_offsets_and_rows_of_every_table_are_checked() -> None:
+    offsets = {name for name in layout.ARRAY_SHAPES if name.endswith("_offsets")}
+    rows = {name for name in layout.ARRAY_SHAPES if name.endswith("_rows")}
+    assert set(layout.OFFSETS) == offsets
+    assert set(layout.ROWS) == rows

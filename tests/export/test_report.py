@@ -17,8 +17,8 @@ from engine.config.sections import load_config
 from engine.errors import ConfigError
 from engine.relations.movie_map import MovieMap, main_categories
 from pipelines import BuildResult, build_index
+from pipelines.export.examples import Example
 from pipelines.export.report import _map, report_page
-from pipelines.export.report_movies import Example
 from pipelines.measuring.metrics import calibration_bins, calibration_error
 
 QUICK = load_config(

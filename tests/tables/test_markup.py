@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.answers import MoviePrediction, Reason, Recommendation, SimilarMovie, SimilarReviewer, TopList
-from engine.tables.answer_lists import AnswerList, ListsOfReviewers
 from engine.tables.facts import Facts
+from engine.tables.lists import AnswerList, ListsOfReviewers
 
 HARMLESS = {"table", "thead", "tbody", "tr", "th", "td", "p", "code", "a", "details", "summary"}
 

@@ -33,7 +33,7 @@ def lines_of(path: Path) -> int:
 def test_a_room_has_at_most_thirteen_files_and_no_two_share_a_prefix(room: Path) -> None:
     files = files_of(room)
     assert len(files) <= MOST_FILES
-    prefixes = Counter(path.stem.split("_")[0] for path in files if "_" in path.stem.strip("_"))
+    prefixes = Counter(path.stem.split("_")[0] for path in files)
     assert [prefix for prefix, count in prefixes.items() if prefix and count > 1] == []
 
 

@@ -83,7 +83,7 @@ def _example(model: Model, names: Names, reviewer_row: int) -> Example:
     history = reviewer.history
     newest = _one_each_film(names.variants, history.movie_rows[::-1])
     newest = len(history.movie_rows) - 1 - newest
-    highest = newest[np.argsort(-history.level_rows[newest].astype(np.int64), kind="stable")][:NUM_SHOWN]
+    highest = newest[k_highest(history.level_rows[newest], NUM_SHOWN)]
     given: list[float | None] = [None] * len(highest)
     unseen = np.setdiff1d(np.arange(model.num_movies), names.variants.complete(history.movie_rows))
     unseen = unseen[names.variants.one_each(unseen, names.movie_counts[unseen].astype(np.float64))]

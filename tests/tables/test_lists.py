@@ -22,8 +22,8 @@ from engine.answers import (
 from engine.catalogue.cards import CARD_FIELDS
 from engine.errors import ConfigError
 from engine.tables.answer import Answer, MovieAnswer
-from engine.tables.answer_lists import AnswerList, ListsOfReviewers
 from engine.tables.columns import types_of
+from engine.tables.lists import AnswerList, ListsOfReviewers
 
 CARD = dict.fromkeys(CARD_FIELDS) | {
     "title": 'Zoë "&" 日本',
@@ -138,7 +138,7 @@ import sys
 sys.modules["pyarrow"] = None
 import pandas, polars
 from engine.answers import SimilarMovie, TopList
-from engine.tables.answer_lists import AnswerList
+from engine.tables.lists import AnswerList
 from pipelines.inputs.named import inputs_of
 one = SimilarMovie(rank=1, movie_id="M", title="T", similarity=0.5, card={"price": 2.0})
 found = AnswerList([one], SimilarMovie)
