@@ -182,7 +182,7 @@ def sums(values: NDArray[np.floating], offsets: NDArray[np.integer]) -> NDArray[
     return totals
 
 
-def k_highest(scores: NDArray[np.floating], k: int) -> Rows:
+def k_highest(scores: NDArray[np.floating | np.integer], k: int) -> Rows:
     """Finds the positions of the k highest scores, highest score first; equal scores are ordered by position.
 
     Returns:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 Value = str | int | float
-COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")
-"""The operators with which a `ColumnTest` compares a column with one value."""
 
 
 class ColumnTest(NamedTuple):
@@ -21,9 +19,9 @@ class ColumnTest(NamedTuple):
 
     column: str
     operator: str
-    """The operator of the test: one of `COMPARISONS`, with one value; `in` or `not in`, with any number of
-    values; `like` or `not like`, with a pattern in which % stands for any text; `is null` or `is not null`,
-    without a value."""
+    """The operator of the test: `=`, `<>`, `<`, `<=`, `>` or `>=`, with one value; `in` or `not in`, with any
+    number of values; `like` or `not like`, with a pattern in which % stands for any text; `is null` or
+    `is not null`, without a value."""
     values: tuple[Value, ...] = ()
 
 

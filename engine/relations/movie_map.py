@@ -51,7 +51,7 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
 
     Of several movies that are variants of one film, only the most reviewed variant is on the map.
     """
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
+    counts = model.histories.movie_counts(model.num_movies)
     films = np.arange(len(counts))
     films = films[variants.one_each(films, counts.astype(np.float64))]
     rows = distinct(films[k_highest(counts[films].astype(np.float64), min(most, len(films)))])

@@ -92,8 +92,8 @@ class Svd:
         self.low, self.high = float(reviews.levels[0]), float(reviews.levels[-1])
         model = getattr(surprise, self.algorithm)(random_state=seed)
         model.fit(_trainset(surprise, reviews, (self.low, self.high)))
-        known_reviewers = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers) > 0
-        known_movies = np.bincount(reviews.movie_rows, minlength=reviews.num_movies) > 0
+        known_reviewers = reviews.reviewer_counts() > 0
+        known_movies = reviews.movie_counts() > 0
         self.mean = float(reviews.ratings.mean())
         self.reviewer_biases = np.asarray(model.bu)
         self.movie_biases = np.where(known_movies, model.bi, 0)

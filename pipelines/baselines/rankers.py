@@ -35,7 +35,7 @@ class Popularity:
     """Ranks movies by number of training reviews, in the same order for every reviewer."""
 
     def __init__(self, reviews: Reviews) -> None:
-        self.counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float32)
+        self.counts = reviews.movie_counts().astype(np.float32)
 
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Returns each movie's number of training reviews, repeated n times: float32 [n, num_movies]."""
@@ -80,7 +80,7 @@ class ItemNeighbours(_FromHistory):
     def __init__(self, reviews: Reviews) -> None:
         history = review_matrix(reviews)
         reviewer_counts = np.diff(history.indptr)[reviews.reviewer_rows]
-        movie_counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+        movie_counts = reviews.movie_counts()
         damped = review_matrix(reviews, 1 / np.sqrt(reviewer_counts))
         weights = _neighbours(damped.T.tocsr(), history, np.sqrt(movie_counts))
         super().__init__(history, weights, movie_counts.astype(np.float32))

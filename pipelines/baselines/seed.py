@@ -49,8 +49,8 @@ class _SeedModel(ABC):
     def __init__(self, reviews: Reviews, *, seed: int) -> None:
         self.low, self.high = float(reviews.levels[0]), float(reviews.levels[-1])
         self.mean = float(reviews.ratings.mean())
-        self.known_reviewers = np.bincount(reviews.reviewer_rows, minlength=reviews.num_reviewers) > 0
-        self.known_movies = np.bincount(reviews.movie_rows, minlength=reviews.num_movies) > 0
+        self.known_reviewers = reviews.reviewer_counts() > 0
+        self.known_movies = reviews.movie_counts() > 0
         weights = _train(self, reviews, seed)
         self.reviewer_vectors, self.movie_vectors = weights[:2]
         self.layers = weights[2:]

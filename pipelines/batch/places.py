@@ -13,6 +13,7 @@ from engine.artifact.locks import take_lock, temporary_folder
 from engine.artifact.storage import Storage
 from engine.errors import DataError
 from pipelines.batch.list_files import unwritable
+from pipelines.inputs.remote import is_url
 
 _LOCK_SECONDS = 5.0
 """The number of seconds to wait for the lock on the output; after a process is killed, its child processes
@@ -156,8 +157,3 @@ def place_of(output: Path | str) -> Place:
         return Folder(Path(output))
     except OSError as error:
         raise unwritable(Path(output), error) from error
-
-
-def is_url(output: Path | str) -> bool:
-    """Tells whether the value of the option `--output` is a URL."""
-    return isinstance(output, str) and "://" in output

@@ -27,8 +27,8 @@ from engine.questions.ids import ids_of, read_ids
 from pipelines.batch.cluster import run_on_ray
 from pipelines.batch.list_files import FORMATS
 from pipelines.batch.local_processes import run_shards
-from pipelines.batch.places import is_url
 from pipelines.batch.shards import Shard, Shards
+from pipelines.inputs.remote import is_url
 from pipelines.work.checkpoints import going_on
 from pipelines.work.progress import progress_of_lists
 from pipelines.work.runners import check_place, runner_for

@@ -13,6 +13,7 @@ from engine.arrays import Floats, spans
 from engine.model.histories import Histories
 from engine.model.scorer import Model
 from pipelines.cold_start.mapping import PENALTIES, ColdMapping, MovieVectors, fit_regression
+from pipelines.measuring.metrics import log_chances
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -51,7 +52,7 @@ def vectors_as_if_cold(
     targets = MovieVectors.of(model)
     mapped = targets.table()
     table = mapped[described]
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)[described]
+    counts = model.histories.movie_counts(model.num_movies)[described]
     features = mapping.features(mapping.weigh(words[described]))
     penalties: Sequence[float] = PENALTIES
     places = np.random.default_rng(seed).permutation(len(described))
@@ -125,11 +126,10 @@ def log_scale_shift(model: Model, mapped: MovieVectors, described: NDArray[np.in
     head = replace(model.rating, movie_vectors=mapped.rating_movie_vectors)
     location, log_scale = head.locate(tastes, histories.movie_rows[reviews], model.blend.interaction_weight)
     log_scale = log_scale + np.float32(model.blend.log_temperature)
-    level_rows = histories.level_rows[reviews].astype(np.int64)[:, None]
+    level_rows = histories.level_rows[reviews]
 
     def likelihood(shift: np.float32) -> float:
-        chances = np.take_along_axis(head.probabilities(location, log_scale + shift), level_rows, 1)
-        return float(np.log(chances + 1e-7).mean())
+        return float(log_chances(head.probabilities(location, log_scale + shift), level_rows).mean())
 
     return float(max(_SHIFTS, key=likelihood))
 

@@ -119,7 +119,7 @@ def learn_cold_start(model: Model, words: csr_array, seed: int) -> ColdStart:
     described = np.flatnonzero(np.diff(words.indptr))
     targets = MovieVectors.of(model)
     table = targets.table()
-    counts = np.bincount(model.histories.movie_rows, minlength=model.num_movies)
+    counts = model.histories.movie_counts(model.num_movies)
     mapping = learn_mapping(
         words[described], table[described], counts[described], bias_column=targets.bias_column
     )

@@ -117,7 +117,7 @@ def nearest_movies(
         if linked is not None:
             exact += np.take_along_axis(linked, found, axis=1)
         exact[np.isinf(np.take_along_axis(coarse, found, axis=1))] = 0.0
-        best = np.argsort(-exact, axis=1, kind="stable")[:, :kept]
+        best = k_highest_of_rows(exact, kept)
         rows[block] = np.take_along_axis(found, best, axis=1)
         similarities[block] = np.take_along_axis(exact, best, axis=1)
     return Nearest(rows, similarities)

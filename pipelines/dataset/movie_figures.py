@@ -26,7 +26,7 @@ def movie_means(reviews: Reviews) -> Floats:
     """Returns movies' mean ratings in stars, damped towards the mean of all ratings: float32 [num_movies]."""
     ratings = reviews.ratings.astype(np.float64)
     mean = ratings.mean() if len(ratings) else 0.0
-    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+    counts = reviews.movie_counts()
     above = np.bincount(reviews.movie_rows, ratings - mean, minlength=reviews.num_movies)
     return (mean + above / (counts + MEAN_DAMPING)).astype(np.float32)
 

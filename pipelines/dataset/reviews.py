@@ -87,13 +87,20 @@ class Reviews:
             raise DataError("These reviews carry no ratings")
         return self.levels[self.level_rows]
 
+    def reviewer_counts(self) -> Rows:
+        """Counts the reviews of each reviewer: int64 [num_reviewers]."""
+        return np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
+
+    def movie_counts(self) -> Rows:
+        """Counts the reviews of each movie: int64 [num_movies]."""
+        return np.bincount(self.movie_rows, minlength=self.num_movies)
+
     def offsets(self) -> Rows:
         """Returns the position of each reviewer's first review, int64 [num_reviewers + 1].
 
         The last number of the returned array is the number of all reviews.
         """
-        counts = np.bincount(self.reviewer_rows, minlength=self.num_reviewers)
-        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum(self.reviewer_counts())]).astype(np.int64)
 
     def likes(self, like_rating: float) -> NDArray[np.bool_]:
         """Marks the reviews rated at least `like_rating`; without ratings, marks all reviews: bool [num]."""

@@ -70,7 +70,7 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
-    counts = np.bincount(train.reviewer_rows, minlength=train.num_reviewers)
+    counts = train.reviewer_counts()
     telling = (counts[held_out.reviewer_rows] > 0) & (held_out.times != newest[held_out.reviewer_rows])
     rows, times = held_out.reviewer_rows[telling], held_out.times[telling]
     expected = (counts[rows] / (counts[rows] + 1)).sum()

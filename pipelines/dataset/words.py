@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats
+from engine.arrays import Floats, k_highest
 
 if TYPE_CHECKING:
     import duckdb
@@ -123,7 +123,7 @@ def learn_features(words: csr_array) -> WordFeatures:
     found = np.bincount(words.indices, minlength=words.shape[1])
     columns = np.flatnonzero(found >= 2)
     if len(columns) > MAX_WORDS:
-        columns = np.sort(columns[np.argsort(-found[columns], kind="stable")[:MAX_WORDS]])
+        columns = np.sort(columns[k_highest(found[columns], MAX_WORDS)])
     rarities = np.log((1 + words.shape[0]) / (1 + found[columns])).astype(np.float32)
     dim = min(NUM_FEATURES, len(columns) - 1, words.shape[0] - 2)
     components = np.zeros((len(columns), 0), dtype=np.float32)

@@ -229,7 +229,7 @@ def _described(work: FoldWork) -> _Measured:
     return _Measured(
         work.like_rating,
         _describe(work.fold),
-        counts=np.bincount(train.reviewer_rows, minlength=train.num_reviewers),
+        counts=train.reviewer_counts(),
         sentiment=None if train.sentiment is None else describe_sentiment(train),
     )
 

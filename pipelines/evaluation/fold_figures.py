@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Floats, Rows
+from engine.arrays import Doubles, Floats, Rows, k_highest
 from engine.config.sections import Config
 from engine.model.heads import RatingPrediction
 from engine.model.scorer import Model
@@ -80,7 +80,7 @@ class PopularFallback(NamedTuple):
             TrainingError: a score is not a number.
         """
         listed = top_of(self.model)(reviewer_rows, k).copy()
-        popular = np.argsort(-self.popularity, kind="stable")[:k]
+        popular = k_highest(self.popularity, k)
         unknown = self._unknown(reviewer_rows)
         listed[unknown] = -1
         listed[unknown, : len(popular)] = popular
@@ -179,7 +179,7 @@ def _measure_lists(ranked: RankingResult, train: Reviews) -> FoldFigures:
         sums[ranked.reviewer_rows], weights[ranked.reviewer_rows] = values, 1
         by_reviewer[name] = PerReviewer(sums, weights)
     top = ranked.top[:, : K[0]]
-    num_reviews = np.bincount(train.movie_rows, minlength=train.num_movies)
+    num_reviews = train.movie_counts()
     figures = {
         **ranked.mean(),
         f"coverage@{K[0]}": metrics.coverage(top, train.num_movies),

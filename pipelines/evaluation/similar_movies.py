@@ -93,7 +93,7 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
     recall of a list is `right answers in the list / min(K, all right answers)`. For "links" and for
     "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
     """
-    known = np.bincount(fold.train.movie_rows, minlength=fold.train.num_movies) > 0
+    known = fold.train.movie_counts() > 0
     links = links[~are_learned(links)]
     links = links[known[links].all(axis=1)]
     offsets = fold.train.offsets()

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 from engine.artifact.storage import missing_package
 from engine.errors import ConfigError, DataError, EngineError, SourceError
@@ -86,9 +86,9 @@ class RemoteFile:
     storage gives no such text."""
 
 
-def is_url(text: str) -> bool:
+def is_url(text: Path | str) -> TypeGuard[str]:
     """Tells whether a text is the address of remote storage, such as s3://bucket/reviews."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
+    return isinstance(text, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
 def names_at(url: str) -> list[str]:

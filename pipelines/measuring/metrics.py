@@ -107,6 +107,20 @@ def calibration_bins(
     ]
 
 
+def log_chances(probabilities: NDArray[np.floating], level_rows: NDArray[np.integer]) -> Doubles:
+    """Returns the logarithm of the chance that was predicted for each rating that was given: float64 [num].
+
+    Args:
+        probabilities: the predicted chance of each rating level for each review, float [num, num_levels].
+        level_rows: the column in `probabilities` of the rating that was given, int [num].
+
+    The number 1e-7 is added to each chance, because the logarithm of 0 is infinite.
+    """
+    chances = probabilities[np.arange(len(level_rows)), level_rows]
+    logarithms: Doubles = np.log(chances + 1e-7).astype(np.float64)
+    return logarithms
+
+
 def discounts(k: int) -> Doubles:
     """Returns what a hit at each position of a top list adds to the discounted cumulative gain: float64 [k].
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats
+from engine.arrays import Floats, k_highest
 from engine.config.sections import NeighboursConfig
 from engine.model.neighbours import NeighbourTable
 from pipelines.dataset.reviews import Reviews
@@ -53,7 +53,7 @@ def content_table(
     """
     if features is None or not config.num_content_neighbours:
         return None
-    counts = np.bincount(reviews.movie_rows, minlength=reviews.num_movies)
+    counts = reviews.movie_counts()
     return content_neighbours(features, counts, config.num_content_neighbours)
 
 
@@ -71,7 +71,7 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
     """
     from scipy.sparse import vstack
 
-    order = np.lexsort((np.arange(len(counts)), -counts))[:_MOST_NEIGHBOURS_OF]
+    order = k_highest(counts, _MOST_NEIGHBOURS_OF)
     found = np.sort(order[counts[order] > 0])
     strengths = features[found] * np.sqrt(counts[found, None]).astype(np.float32)
     step = max(1, _SCORES_AT_ONCE // max(len(found), 1))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import k_highest
 from engine.model.neighbours import NeighbourTable
 from pipelines.dataset.reviews import Reviews
 from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
@@ -116,7 +117,7 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
         others, common = shared.indices[found], shared.data[found]
         others, common = others[others != movie], common[others != movie]
         if len(others) > _MOST_INPUTS:
-            nearest = np.argsort(-common / roots[others], kind="stable")[:_MOST_INPUTS]
+            nearest = k_highest(common / roots[others], _MOST_INPUTS)
             others, common = others[nearest], common[nearest]
         gram = shared[others][:, others].toarray().astype(np.float64)
         inputs.append(others)

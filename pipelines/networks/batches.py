@@ -125,7 +125,7 @@ class RelevanceSampler:
         # candidates too.
         enlarged = max(self.batch_size, BATCH_EXAMPLES)
         self._num_drawn = max(config.num_negatives * BATCH_EXAMPLES // enlarged, 1)
-        popularity = np.bincount(reviews.movie_rows, minlength=reviews.num_movies).astype(np.float64)
+        popularity = reviews.movie_counts().astype(np.float64)
         chances = (popularity + 1.0) ** 0.75
         self._chances = chances / chances.sum()
         self._cumulative = np.cumsum(self._chances)

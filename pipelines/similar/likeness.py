@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats, Rows, k_highest_of_rows
+from engine.arrays import Floats, Rows, k_highest, k_highest_of_rows
 from engine.artifact.arrays import damage_of
 from engine.artifact.layout import SIMILAR_ARRAYS, SIMILAR_SECTION
 from engine.artifact.reader import Artifact
@@ -165,5 +165,4 @@ def _similar(evidence: Evidence, weights: Weights) -> Iterator[tuple[Rows, Float
 
 def _most_reviewed(evidence: Evidence) -> Rows:
     counts = evidence.model.histories.movie_counts(evidence.num_movies)
-    order = np.lexsort((np.arange(len(counts)), -counts))[:MOST_COMPARED]
-    return np.sort(order)
+    return np.sort(k_highest(counts, MOST_COMPARED))

@@ -14,6 +14,7 @@ from engine.model.heads import RatingHead
 from engine.model.scorer import Model
 from engine.model.values import Blend
 from pipelines.dataset.reviews import Reviews
+from pipelines.measuring.metrics import log_chances
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +104,7 @@ def _loss(parts: _Parts, weights: Doubles) -> float:
     location = parts.biases + weights[0] * parts.interaction + weights[1] * parts.near + weights[3]
     log_scale = parts.log_scale + np.float32(weights[2])
     probabilities = parts.head.probabilities(location.astype(np.float32), log_scale)
-    chances = np.take_along_axis(probabilities, parts.level_rows[:, None], axis=1)
-    return float(-np.log(chances + 1e-7).sum())
+    return float(-log_chances(probabilities, parts.level_rows).sum())
 
 
 def _parts(model: Model, head: RatingHead, held_out: Reviews, most: int, seed: int) -> _Parts:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.arrays import Floats
 from engine.model.heads import RatingHead, RelevanceHead
 from pipelines.dataset.reviews import Reviews, histories_of
-from pipelines.measuring.metrics import ndcg_of_ranks
+from pipelines.measuring.metrics import log_chances, ndcg_of_ranks
 from pipelines.measuring.ranking import pair_keys
 
 _REVIEWERS = 2000
@@ -67,8 +67,7 @@ def likelihood_of(train: Reviews, held_out: Reviews, seed: int) -> Callable[[Rat
 
     def validate(head: RatingHead) -> float:
         tastes = head.tastes(reviewers, history).take(places)
-        chances = head.probabilities(*head.locate(tastes, movie_rows))
-        return float(np.log(chances[np.arange(len(places)), level_rows] + 1e-7).mean())
+        return float(log_chances(head.probabilities(*head.locate(tastes, movie_rows)), level_rows).mean())
 
     return validate
 

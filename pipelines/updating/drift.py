@@ -56,8 +56,9 @@ def held_out_figures(
         assert predicted is not None
         figures["mae"] = metrics.mae(predicted.median, ratings[some])
         figures["rmse"] = metrics.rmse(predicted.mean, ratings[some])
-        picked = np.take_along_axis(predicted.probabilities, level_rows[some, None].astype(np.int64), axis=1)
-        figures["log_likelihood"] = float(np.log(picked + 1e-7).mean())
+        figures["log_likelihood"] = float(
+            metrics.log_chances(predicted.probabilities, level_rows[some]).mean()
+        )
     found = [
         _part_found(model, row, movie_rows[liked & (reviewer_rows == row)])
         for row in np.unique(reviewer_rows[liked])[:_MAX_REVIEWERS].tolist()
