@@ -350,11 +350,7 @@ class Model:
         `blend.doubt` lowers the scores of movies that the reviewer probably does not like.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
-        logarithms: Floats = np.log(chances)
-        if self.blend.doubt == 0:
-            return logarithms
-        under_half = np.minimum(logarithms + np.float32(np.log(2)), np.float32(0))
-        return np.asarray(logarithms + np.float32(self.blend.doubt) * under_half)
+        return self.blend.doubted(np.log(chances))
 
     def relevance_of_pairs(
         self, reviewers: Reviewers, places: NDArray[np.integer], movie_rows: NDArray[np.integer]

@@ -62,6 +62,17 @@ class Blend:
     """The weight of a review with a rating below `like_rating`; a like has the weight 1. A movie's similarity
     to a reviewed movie is multiplied by the weight of the review."""
 
+    def doubted(self, log_chances: Floats) -> Floats:
+        """Adds `doubt * log(2 * chance)` to each logarithm of a chance of a like that is below 0.5.
+
+        The argument `log_chances` and the result are float32 arrays of equal shape, natural logarithms of
+        chances. The logarithms of chances of at least 0.5 are not changed.
+        """
+        if self.doubt == 0:
+            return log_chances
+        under_half = np.minimum(log_chances + np.float32(np.log(2)), np.float32(0))
+        return np.asarray(log_chances + np.float32(self.doubt) * under_half)
+
 
 class Reviewer(NamedTuple):
     """Holds what is needed to score movies for one reviewer, such as the reviewer's vectors."""

@@ -97,7 +97,8 @@ def find_reviewers(
     order = np.flatnonzero(~seen)
     order = order[np.argsort(-relevance[order], kind="stable")]
     # This number is above 0 only if the weight of the chance of a like is negative.
-    most_added = max(0.0, model.blend.like_weight * np.log(LEAST_CHANCE))
+    least = model.blend.doubted(np.log(np.array([LEAST_CHANCE], dtype=np.float32)))
+    most_added = max(0.0, model.blend.like_weight * float(least[0]))
     column = None if model.rating_neighbours is None else _column(model.rating_neighbours, movie_row)
     found = _rated(model, movie_row, order[:0], relevance, column)
     step = max(k, _RATED_AT_ONCE)

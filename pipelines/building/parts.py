@@ -40,7 +40,7 @@ in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PlannedPart:
     """Describes the plan for one part of the work, such as reading, training or making lists."""
 
     name: str
@@ -67,7 +67,7 @@ def parts_of(
     joined: float,
     machine: Mapping[str, int],
     pace: float,
-) -> list[Part]:
+) -> list[PlannedPart]:
     """Plans where each part of the work runs, and with how many workers, how much memory and how much time.
 
     A part of the work runs on this machine, on a larger machine, on Ray, in FAISS or in Milvus.
@@ -91,14 +91,14 @@ def parts_of(
     ]
 
 
-def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, int]) -> Part:
+def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, int]) -> PlannedPart:
     if seconds > _WANTED_SECONDS and memory <= machine["memory"]:
         parsed = (seconds - joined) * machine["cores"]
         # If joining takes most of the wanted time, parsing is planned to take at least a quarter of the time
         # of joining, because more workers would hardly shorten the total time.
         wanted = max(_WANTED_SECONDS - joined, joined / 4)
         workers = min(max(math.ceil(parsed / wanted), machine["cores"]), _MOST_WORKERS)
-        return Part(
+        return PlannedPart(
             name="reading",
             engine="Ray",
             workers=workers,
@@ -109,10 +109,12 @@ def _reading(memory: int, seconds: float, joined: float, machine: Mapping[str, i
         )
     why = "This machine reads the files; what exceeds the memory limit is kept on disk."
     engine = "this machine" if memory <= machine["memory"] else "a larger machine"
-    return Part(name="reading", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
+    return PlannedPart(name="reading", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
 
 
-def _training(files: Survey, config: Config, memory: int, seconds: float, machine: Mapping[str, int]) -> Part:
+def _training(
+    files: Survey, config: Config, memory: int, seconds: float, machine: Mapping[str, int]
+) -> PlannedPart:
     if memory > machine["memory"]:
         engine, why = "a larger machine", "One machine must hold all reviews to train on them."
     elif file_bytes(files.num_reviewers, config.relevance):
@@ -125,10 +127,10 @@ def _training(files: Survey, config: Config, memory: int, seconds: float, machin
         )
     else:
         engine, why = "this machine", "The vectors of all reviewers and movies fit into its memory."
-    return Part(name="training", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
+    return PlannedPart(name="training", engine=engine, workers=1, memory=memory, seconds=seconds, why=why)
 
 
-def _lists(files: Survey, pace: float, machine: Mapping[str, int]) -> Part:
+def _lists(files: Survey, pace: float, machine: Mapping[str, int]) -> PlannedPart:
     total, cores = pace * _SECONDS_REVIEWER * files.num_reviewers, machine["cores"]
     if total / cores <= _WANTED_SECONDS:
         engine, workers = "this machine", cores
@@ -136,7 +138,7 @@ def _lists(files: Survey, pace: float, machine: Mapping[str, int]) -> Part:
     else:
         engine, workers = "Ray", min(math.ceil(total / (_WANTED_SECONDS - _WORKER_SECONDS)), _MOST_WORKERS)
         why = "Workers of one core each share the shards, so that the lists take about an hour."
-    return Part(
+    return PlannedPart(
         name="lists of everyone",
         engine=engine,
         workers=workers,
@@ -146,13 +148,15 @@ def _lists(files: Survey, pace: float, machine: Mapping[str, int]) -> Part:
     )
 
 
-def _candidates(files: Survey, config: Config, pace: float) -> Part:
+def _candidates(files: Survey, config: Config, pace: float) -> PlannedPart:
     dim, limit = config.relevance.embedding_dim + 1, size_in_bytes(config.index.memory_limit)
     size = num_bytes(max(files.num_movies, 1), dim, "ivf-fp16")
     if size <= limit and config.index.kind != "milvus":
         seconds = pace * _SECONDS_COMPARED * 0.02 * files.num_movies
         why = "The vectors of the movies fit into index.memory_limit in each process."
-        return Part(name="candidates", engine="FAISS", workers=1, memory=size, seconds=seconds, why=why)
+        return PlannedPart(
+            name="candidates", engine="FAISS", workers=1, memory=size, seconds=seconds, why=why
+        )
     size = num_bytes(max(files.num_movies, 1), dim, "flat")
     nodes = math.ceil(size / _NODE_BYTES)
     why = (
@@ -160,7 +164,7 @@ def _candidates(files: Survey, config: Config, pace: float) -> Part:
         if size > limit
         else "The setting index.kind asks for a vector database."
     )
-    return Part(
+    return PlannedPart(
         name="candidates",
         engine="Milvus",
         workers=nodes,

@@ -26,7 +26,7 @@ import numpy as np
 from engine.config.sections import Config
 from engine.config.values import size_in_bytes
 from engine.errors import ConfigError
-from pipelines.building.parts import Part, parts_of
+from pipelines.building.parts import PlannedPart, parts_of
 from pipelines.building.survey import Survey, survey
 from pipelines.inputs.named import Sources, inputs_of
 from pipelines.inputs.spool import Input, is_read_once, num_bytes_of
@@ -125,7 +125,7 @@ class Plan:
     machine: Mapping[str, int]
     """The memory of this machine in bytes, the free space on the disk of the index in bytes, and the number
     of cores."""
-    parts: Sequence[Part]
+    parts: Sequence[PlannedPart]
     """The plan for each part of the work, such as reading or training. The plan names the machine or software
     that does the part, and the number of workers."""
 

@@ -81,7 +81,7 @@ SUCCESSORS = NeighbourKind("successors", SUCCESSOR_DAMPING)
 movie."""
 
 
-class Neighbours(NamedTuple):
+class NeighbourTables(NamedTuple):
     """Holds the neighbour tables of several kinds that were built from the same reviews."""
 
     by_kind: dict[NeighbourKind, NeighbourTable]
@@ -119,7 +119,7 @@ def build_neighbours(
     config: NeighboursConfig,
     limits: IngestConfig,
     kinds: Sequence[NeighbourKind] = (),
-) -> Neighbours:
+) -> NeighbourTables:
     """Builds neighbour tables from reviews: one by co-reviews, one by ratings, and one for each of `kinds`.
 
     The method *co-reviews* computes the cosine of two movies' review weights, and shrinks the cosine towards
@@ -172,7 +172,7 @@ def build_neighbours(
         penalties = [kind.strength for kind in by_form["local"]]
         found = local_neighbours(reviews, likes, penalties=penalties, num_neighbours=config.num_neighbours)
         tables |= dict(zip(by_form["local"], found, strict=True))
-    return Neighbours(tables, rating)
+    return NeighbourTables(tables, rating)
 
 
 def linear_neighbours(

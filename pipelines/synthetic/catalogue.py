@@ -38,7 +38,7 @@ _VARIANT_FAME = 0.25
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class DrawnCatalogue:
     """Holds every movie of a synthetic data set; editions of one film differ only in id, title and format.
 
     Attributes:
@@ -97,7 +97,7 @@ class Catalogue:
         return self._shelf[np.minimum(places, len(self) - 1)]
 
 
-def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue:
+def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> DrawnCatalogue:
     """Draws all movies: first one edition of each film, the most famous film first, then additional editions.
 
     The genres take turns in providing the next film. The argument `variant_rate` is the share of additional
@@ -132,7 +132,7 @@ def draw_catalogue(num_movies: int, variant_rate: float, seed: int) -> Catalogue
     shelf = np.lexsort((eras, tastes))
     shelf_edges = np.cumsum(fame[shelf])
     sections = np.searchsorted((tastes * NUM_ERAS + eras)[shelf], np.arange(len(TASTES) * NUM_ERAS + 1))
-    return Catalogue(
+    return DrawnCatalogue(
         films=films,
         movie_ids=tuple(_movie_id(number, seed) for number in range(num_movies)),
         titles=tuple(

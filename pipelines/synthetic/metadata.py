@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 
-from pipelines.synthetic.catalogue import FORMATS, Catalogue
+from pipelines.synthetic.catalogue import FORMATS, DrawnCatalogue
 from pipelines.synthetic.details import Facts, details_list, details_object, details_page
 from pipelines.synthetic.dirt import DirtRates, break_off
 from pipelines.synthetic.draws import Draws, IntArray
@@ -55,7 +55,7 @@ _PRICES = ("$4.99", "$5.99", "$7.48", "$9.99", "$12.99", "$14.95", "$19.98", "$2
 
 
 def metadata_chunks(
-    catalogue: Catalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
+    catalogue: DrawnCatalogue, seed: int, rates: DirtRates, truth: Counter[str], *, brief: bool = False
 ) -> Iterator[str]:
     """Yields the metadata file in pieces of about 2,000 lines; counts each kind of error in `truth`.
 
@@ -92,7 +92,7 @@ def _kinds_of_dirt(num_movies: int, rates: DirtRates, draws: Draws) -> Iterator[
 
 
 def _lines(
-    catalogue: Catalogue,
+    catalogue: DrawnCatalogue,
     movies: IntArray,
     kinds: list[dict[str, str]],
     draws: Draws,
@@ -118,7 +118,7 @@ def _lines(
 
 
 def _entry(
-    catalogue: Catalogue,
+    catalogue: DrawnCatalogue,
     movie: int,
     kind: dict[str, str],
     number: int,
@@ -162,7 +162,7 @@ def _entry(
     }
 
 
-def _also(catalogue: Catalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
+def _also(catalogue: DrawnCatalogue, movies: IntArray, most: int, draws: Draws) -> list[list[str]]:
     """Picks for each movie at most `most` ids of other movies of the same genre, mostly of the same era."""
     tastes = np.repeat(catalogue.tastes[movies], most)
     eras = np.where(draws.uniform(len(tastes)) < 0.6, np.repeat(catalogue.eras[movies], most), -1)

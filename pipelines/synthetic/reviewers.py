@@ -13,7 +13,7 @@ from functools import cache
 
 import numpy as np
 
-from pipelines.synthetic.catalogue import NUM_ERAS, Catalogue
+from pipelines.synthetic.catalogue import NUM_ERAS, DrawnCatalogue
 from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
 from pipelines.synthetic.films import TASTES
 
@@ -63,7 +63,7 @@ class DrawnReviews:
 
 
 def draw_reviews(
-    catalogue: Catalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
+    catalogue: DrawnCatalogue, num_reviewers: int, num_reviews: int, cover: IntArray, draws: Draws
 ) -> DrawnReviews:
     """Draws reviewers, and `num_reviews` reviews in total, at least one for each reviewer.
 
@@ -95,7 +95,7 @@ def draw_reviews(
     return DrawnReviews(tastes, reviewers, movies, pleasure, days)
 
 
-def star_edges(catalogue: Catalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
+def star_edges(catalogue: DrawnCatalogue, num_reviewers: int, num_reviews: int, seed: int) -> FloatArray:
     """Returns how much a reviewer must like a movie to give 2, 3, 4 and 5 stars: float64 [4].
 
     Each synthetic review has a number that tells how much the reviewer liked the movie, called the pleasure
@@ -133,7 +133,7 @@ def most_reviews(num_movies: int) -> int:
 
 
 def _come_to_movies(
-    catalogue: Catalogue,
+    catalogue: DrawnCatalogue,
     tastes: IntArray,
     second_tastes: IntArray,
     eras: IntArray,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipelines.synthetic.catalogue import FORMATS, Catalogue
+from pipelines.synthetic.catalogue import FORMATS, DrawnCatalogue
 from pipelines.synthetic.dirt import MISSING_FIELDS, DirtRates, LinePlan, break_off, drop_field, share
 from pipelines.synthetic.draws import BoolArray, Draws, FloatArray, IntArray
 from pipelines.synthetic.prose import NUM_PHRASES, NUM_REMARKS, OWN_TASTE_REMARKS, SUMMARIES, VERDICTS, Prose
@@ -64,7 +64,7 @@ class _Lines:
 
 
 def review_chunks(
-    catalogue: Catalogue,
+    catalogue: DrawnCatalogue,
     num_lines: int,
     num_reviewers: int,
     seed: int,
@@ -104,7 +104,7 @@ def review_chunks(
 
 
 def _plant(
-    reviews: DrawnReviews, catalogue: Catalogue, plan: LinePlan, edges: FloatArray, draws: Draws
+    reviews: DrawnReviews, catalogue: DrawnCatalogue, plan: LinePlan, edges: FloatArray, draws: Draws
 ) -> _Lines:
     """Adds copies and later edits of reviews to one chunk of the review file, and shuffles all lines.
 
@@ -149,7 +149,7 @@ def _plant(
 
 
 def _copies(
-    reviews: DrawnReviews, catalogue: Catalogue, wanted: int, draws: Draws
+    reviews: DrawnReviews, catalogue: DrawnCatalogue, wanted: int, draws: Draws
 ) -> tuple[IntArray, IntArray]:
     """Chooses reviews to copy, and for each copy another edition of the film; makes at most `wanted` copies.
 
@@ -184,7 +184,7 @@ def _copies(
 class _Renderer:
     """Formats review lines as JSON with a template, which is much faster than `json.dumps`."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: DrawnCatalogue) -> None:
         self._movie_ids = np.array(catalogue.movie_ids, dtype=object)
         self._film_titles = np.array([json.dumps(film.title)[1:-1] for film in catalogue.films], dtype=object)
         self._styles = np.array(

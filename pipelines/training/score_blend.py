@@ -290,7 +290,7 @@ def _honest_likes(collected: Sequence[Parts], relevance: Sequence[Floats], blend
             for parts, own in zip(collected, relevance, strict=True):
                 part = len(parts.relevance) / num_reviewers
                 under_half = np.minimum(parts.log_like + np.float32(np.log(2)), np.float32(0))
-                likes = parts.log_like + np.float32(doubt) * under_half
+                likes = replace(blend, doubt=doubt).doubted(parts.log_like)
                 scores = own + np.float32(weight) * likes
                 figure += part * figure_of(parts, scores)
                 best = k_highest_of_rows(scores, _LISTED)

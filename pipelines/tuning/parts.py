@@ -52,7 +52,7 @@ class TuningData(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class TunedPart:
     """Describes a part of the model whose settings are searched independently of all other settings."""
 
     name: str
@@ -144,7 +144,7 @@ def _telling(validate: Callable[[Head], float], on_figure: OnFigure) -> Callable
 
 
 PARTS = (
-    Part(
+    TunedPart(
         name="relevance",
         figure="NDCG@20",
         ranges={
@@ -158,7 +158,7 @@ PARTS = (
         share=6,
         measure=_measure_relevance,
     ),
-    Part(
+    TunedPart(
         name="neighbours",
         figure="NDCG@20",
         ranges={"neighbours.linear_l2": Range(1.0, 3000.0, log=True)},
@@ -166,7 +166,7 @@ PARTS = (
         measure=_measure_neighbours,
         applies=lambda data, config: data.train.num_movies <= config.neighbours.linear_up_to,
     ),
-    Part(
+    TunedPart(
         name="rating",
         figure="log likelihood",
         ranges={"rating.l2": Range(0.01, 10.0, log=True), "rating.dim": Range(4, 128, log=True, whole=True)},

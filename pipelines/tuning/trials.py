@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.config.sections import Config
 from engine.config.values import merge
 from engine.errors import TrainingError
-from pipelines.tuning.parts import OnFigure, Part, TuningData
+from pipelines.tuning.parts import OnFigure, TunedPart, TuningData
 from pipelines.work.runners import Runner
 from pipelines.work.tensorflow_start import start_tensorflow
 
@@ -39,7 +39,7 @@ class Tried(NamedTuple):
 
 def run_trials(
     study: optuna.Study,
-    part: Part,
+    part: TunedPart,
     shared: Any,
     config: Config,
     runner: Runner,
@@ -142,14 +142,14 @@ def completed_trials(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in ended_trials(study) if trial.state.name == "COMPLETE"]
 
 
-def _suggest(trial: optuna.Trial, part: Part, name: str) -> float | int:
+def _suggest(trial: optuna.Trial, part: TunedPart, name: str) -> float | int:
     low, high, log, whole = part.ranges[name]
     if whole:
         return trial.suggest_int(name, int(low), int(high), log=log)
     return rounded(part, name, trial.suggest_float(name, low, high, log=log))
 
 
-def rounded(part: Part, name: str, value: float) -> float | int:
+def rounded(part: TunedPart, name: str, value: float) -> float | int:
     """Rounds a setting to three significant digits, or turns a setting that must be whole into an int.
 
     The search tries the rounded value, so that the file of the found settings holds exactly the tried value.

@@ -18,7 +18,7 @@ from engine.errors import ConfigError, DataError
 from pipelines.dataset.reviews import Reviews, read_reviews, say_likes
 from pipelines.ingest.ingest import ingest
 from pipelines.inputs.named import Sources, inputs_of
-from pipelines.tuning.parts import PARTS, Part, TuningData, split_for_tuning
+from pipelines.tuning.parts import PARTS, TunedPart, TuningData, split_for_tuning
 from pipelines.tuning.recipe import write_recipe
 from pipelines.tuning.trials import completed_trials, ended_trials, rounded, run_trials
 from pipelines.work.checkpoints import going_on
@@ -165,7 +165,7 @@ def tune_reviews(
 
 
 def _search(
-    part: Part,
+    part: TunedPart,
     data: TuningData,
     shared: Any,
     config: Config,
@@ -212,7 +212,7 @@ def _search(
     )
 
 
-def _start(part: Part, config: Config) -> dict[str, Any]:
+def _start(part: TunedPart, config: Config) -> dict[str, Any]:
     """Returns the settings of the first trial: the settings in `config`, limited to the searched ranges."""
     given = config.to_dict()
     start = {}
@@ -222,7 +222,7 @@ def _start(part: Part, config: Config) -> dict[str, Any]:
     return start
 
 
-def _fingerprint(part: Part, data: TuningData, config: Config) -> str:
+def _fingerprint(part: TunedPart, data: TuningData, config: Config) -> str:
     """Returns a hash of the reviews, the settings and the ranges of a search.
 
     The hash is part of the saved search's name, so that a search continues from saved trials only if data and

@@ -12,7 +12,7 @@ from engine.artifact.layout import ARRAY_ENDING, HISTORY_TIMES
 from engine.opened import OpenedIndex
 from pipelines.export.rows import ranks_of_new, rows_beside
 from pipelines.updating.incoming import Incoming
-from pipelines.updating.merging import Merged, NewReviews, merge_reviews
+from pipelines.updating.merging import AddedReviews, Merged, merge_reviews
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def work_out_change(before: OpenedIndex, incoming: Incoming) -> Change:
     times = np.zeros(len(histories.movie_rows), dtype=np.int64)
     if before.artifact.has(HISTORY_TIMES + ARRAY_ENDING):
         times = before.artifact.array(HISTORY_TIMES)
-    new = NewReviews(reviewer_rows, incoming.movie_rows, incoming.level_rows, incoming.times)
+    new = AddedReviews(reviewer_rows, incoming.movie_rows, incoming.level_rows, incoming.times)
     return Change(
         before=before,
         incoming=incoming,

@@ -11,7 +11,7 @@ from engine.arrays import Rows, spans
 from engine.model.histories import Histories
 
 
-class NewReviews(NamedTuple):
+class AddedReviews(NamedTuple):
     """Holds new reviews in any order; for each pair of reviewer and movie there is at most one review."""
 
     reviewer_rows: Rows
@@ -41,7 +41,7 @@ class Merged(NamedTuple):
 
 
 def merge_reviews(
-    histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: NewReviews
+    histories: Histories, times: NDArray[np.integer], old_rows: Rows, num_reviewers: int, new: AddedReviews
 ) -> Merged:
     """Merges new reviews into histories, and keeps the latest review of each pair of reviewer and movie.
 

@@ -21,7 +21,7 @@ from pipelines.neighbours.tables import (
     SUCCESSOR_DAMPING,
     SUCCESSORS,
     NeighbourKind,
-    Neighbours,
+    NeighbourTables,
     build_neighbours,
     neighbour_kinds,
 )
@@ -46,7 +46,7 @@ def some_reviews(seed: int, rated: bool = True) -> Reviews:
     )
 
 
-def build(reviews: Reviews, damping: float = 10.0, **config: float) -> Neighbours:
+def build(reviews: Reviews, damping: float = 10.0, **config: float) -> NeighbourTables:
     limits = IngestConfig(memory_limit="500MB", threads=1)
     settings = NeighboursConfig(**config)
     kinds = [NeighbourKind("linear", settings.linear_l2), NeighbourKind("damped", damping), SUCCESSORS]

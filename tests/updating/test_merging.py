@@ -8,7 +8,7 @@ from engine.artifact.ids import IdTable, build_id_arrays
 from engine.model.histories import Histories
 from pipelines.dataset.movie_figures import decayed_popularity
 from pipelines.export.rows import ranks_of_new, replace_records, rows_beside
-from pipelines.updating.merging import NewReviews, merge_reviews
+from pipelines.updating.merging import AddedReviews, merge_reviews
 
 PAIRS = st.dictionaries(
     st.tuples(st.integers(0, 5), st.integers(0, 4)),
@@ -38,7 +38,7 @@ def test_merged_histories_are_those_of_a_dictionary(
     histories, times = histories_of(old, 6)
     rows = [(reviewer, movie, *what) for (reviewer, movie), what in new.items()]
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    new_reviews = NewReviews(columns[0], columns[1], columns[3].astype(np.int8), columns[2])
+    new_reviews = AddedReviews(columns[0], columns[1], columns[3].astype(np.int8), columns[2])
     merged = merge_reviews(histories, times, old_rows, 8, new_reviews)
     expected = {(int(old_rows[reviewer]), movie): what for (reviewer, movie), what in old.items()}
     added = {pair for pair in new if pair not in expected}
