@@ -184,7 +184,7 @@ class ArtifactWriter:
 
     def add_section(self, name: str, values: Any) -> None:
         """Adds a section to the manifest; converts NumPy's arrays and numbers to lists and Python numbers."""
-        self.sections[name] = _plain(values)
+        self.sections[name] = _json_value(values)
 
     def refuse(self, reason: str) -> None:
         """Keeps the finished build on disk without making it live; the manifest says the `reason`."""
@@ -340,14 +340,14 @@ def _is_short_write(error: OSError) -> bool:
     return error.errno is None and "requested and" in str(error)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Converts a value to types that JSON can represent; NaN and infinity become None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return _json_value(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_json_value(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Path | date):

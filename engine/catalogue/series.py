@@ -64,15 +64,15 @@ def series_names(title: str | None) -> SeriesNames | None:
     head, *tail = _SUBTITLE.split(text, maxsplit=1)
     if hero := _HERO.match(head):
         head = hero[1]
-    first = _plain(_SEQUEL.sub("", head))
-    return None if first is None else SeriesNames(first, _plain(tail[0]) if tail else None)
+    first = _plain_name(_SEQUEL.sub("", head))
+    return None if first is None else SeriesNames(first, _plain_name(tail[0]) if tail else None)
 
 
 def _without_article(text: str) -> str:
     return _ARTICLE.sub("", _MOVED_ARTICLE.sub(r"\1", text))
 
 
-def _plain(text: str) -> str | None:
+def _plain_name(text: str) -> str | None:
     """Returns a name in lower case, without article and plural s; None if the name has too few letters."""
     plain = unicodedata.normalize("NFD", text.casefold().replace("&", " and "))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))

@@ -146,7 +146,7 @@ def format_of_card(card: Mapping[str, Any]) -> str | None:
     if named := format_of_title(card["title"]):
         return named
     parts = str(card["category"] or "").split("|")
-    return next((part.strip() for part in parts if _plain(part) in _FORMATS), None)
+    return next((part.strip() for part in parts if _letters_of(part) in _FORMATS), None)
 
 
 def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
@@ -156,8 +156,8 @@ def is_in_format(card: Mapping[str, Any], wanted: str) -> bool:
         >>> is_in_format({"title": "Laura [Blu-ray]", "category": None}, "bluray")
         True
     """
-    return _plain(wanted) in _plain(format_of_card(card) or "")
+    return _letters_of(wanted) in _letters_of(format_of_card(card) or "")
 
 
-def _plain(text: str) -> str:
+def _letters_of(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())

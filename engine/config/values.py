@@ -141,7 +141,7 @@ def setting_types(section: type[Any], prefix: str = "") -> dict[str, Any]:
 
 def to_mapping(section: Any) -> dict[str, Any]:
     """Converts a section of settings to plain values that JSON can hold; `from_mapping` does the reverse."""
-    return {field.name: _plain(getattr(section, field.name)) for field in dataclasses.fields(section)}
+    return {field.name: _toml_value(getattr(section, field.name)) for field in dataclasses.fields(section)}
 
 
 def flat_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -312,7 +312,7 @@ def _without_none(kind: Any) -> tuple[Any, bool]:
     return inner[0], True
 
 
-def _plain(value: Any) -> Any:
+def _toml_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return to_mapping(value)
     if isinstance(value, Mapping):
