@@ -134,7 +134,7 @@ class IndexQualityError(EngineError):
 
 
 class NotPublishedError(EngineError):
-    """A new build does not meet the condition for replacing the live build, and is not published.
+    """A new build does not meet the user's condition `publish_if`, and does not replace the live build.
 
     Attributes:
         build: the directory of the new build, which is kept beside the live build.

@@ -258,9 +258,9 @@ class Engine(IndexHolder):
     ) -> AnswerList[SimilarMovie]:
         """Finds the movies that are most similar to a movie, the most similar first.
 
-        Two movies are similar if more people review or like both movies than the popularity of the movies
-        explains. Similar categories, brands and descriptions, or a common series, also make two movies
-        similar.
+        Movies are compared by reviews and by metadata. By reviews, two movies are similar if more people
+        review or like both movies than the popularity of the movies explains. By metadata, two movies are
+        similar if their categories, brands or descriptions are similar, or if they belong to one series.
 
         Args:
             movie_id: the id of the movie.
@@ -323,12 +323,12 @@ class Engine(IndexHolder):
     def reviewers_for(
         self, movie_id: str, k: int = 10, *, because: bool = True
     ) -> AnswerList[LikelyReviewer]:
-        """Finds the reviewers for whom a movie scores highest, among those who have not reviewed it.
+        """Finds the reviewers for whom a movie scores highest; reviewers who reviewed the movie are left out.
 
         Args:
             movie_id: the id of the movie.
-            k: the number of reviewers, at least 1; fewer are returned only if fewer than k reviewers have not
-                reviewed the movie.
+            k: the number of reviewers, at least 1. All reviewers without a review of the movie are
+                returned if there are fewer than k such reviewers.
             because: whether each answer names the reviewer's reviews that add most to the movie's score.
 
         Raises:
@@ -340,7 +340,7 @@ class Engine(IndexHolder):
         return AnswerList(audience(self._index, movie_id, k, because=because), LikelyReviewer)
 
     def find_movies(self, title: str, k: int = 10) -> AnswerList[TitleMatch]:
-        """Finds the movies whose titles match a piece of a title, best match first.
+        """Finds the movies whose titles equal, contain or resemble the text `title`, the best match first.
 
         Movies that are hidden from everybody are left out.
 
@@ -352,7 +352,7 @@ class Engine(IndexHolder):
         return AnswerList(index.titles.matches(title, k, index.feedback.hidden.movies), TitleMatch)
 
     def find_movie(self, title: str) -> TitleMatch:
-        """Finds the one movie whose title matches a piece of a title.
+        """Finds the movie whose title equals `title`; otherwise the only movie whose title resembles `title`.
 
         Raises:
             ConfigError: the title holds no letter or digit.

@@ -19,9 +19,9 @@ class ColumnTest(NamedTuple):
 
     column: str
     operator: str
-    """The operator of the test: `=`, `<>`, `<`, `<=`, `>` or `>=`, with one value; `in` or `not in`, with any
-    number of values; `like` or `not like`, with a pattern in which % stands for any text; `is null` or
-    `is not null`, without a value."""
+    """The operator of the test. The operators `=`, `<>`, `<`, `<=`, `>` and `>=` compare with one value. The
+    operators `in` and `not in` take any number of values. The operators `like` and `not like` take a pattern,
+    in which % stands for any text. The operators `is null` and `is not null` take no value."""
     values: tuple[Value, ...] = ()
 
 

@@ -59,7 +59,10 @@ class Column(NamedTuple):
 
 
 def is_uri(text: str) -> bool:
-    """Tells whether a text is the address of a server (without password) or of an embedded database."""
+    """Tells whether a text is the address of a server or of an embedded database.
+
+    The function returns False for the address of a server that contains a user name or a password.
+    """
     if text.endswith(EMBEDDED_ENDING) and "://" not in text:
         return True
     try:

@@ -117,8 +117,9 @@ class InvertedFileIndex(FaissIndex):
         """Groups vectors into lists by k-means, and makes an index of the lists.
 
         The argument `weights` changes how k-means groups vectors: vectors of high weight get into short
-        lists, vectors of low weight into long lists. A search reaches the same recall in a quarter of the
-        lists, or fewer, if the vectors that many queries find get higher weights than all other vectors.
+        lists, vectors of low weight into long lists. With equal weights, a search must look into at least
+        four times as many lists to reach the same recall as with high weights for the vectors that many
+        queries find.
 
         Args:
             vectors: float32 [num_vectors, dim], the vectors of the index; at least `VECTORS_PER_LIST`
@@ -210,7 +211,7 @@ class InvertedFileIndex(FaissIndex):
         return float(sizes[lists].sum() / max(len(queries), 1))
 
     def share_compared(self, queries: Floats) -> float:
-        """Returns the mean share of the vectors, over all queries, that a search compares with a query."""
+        """Returns the share of all vectors, from 0 to 1, that an average search of `queries` compares."""
         return self.num_compared(queries, self.num_probes) / self.num_vectors
 
     def widen(self) -> bool:

@@ -110,11 +110,11 @@ class SplitConfig(_Section):
     out. Set `test_share` to 0 when you know the metrics already, to leave out the training that only
     measures."""
     max_holdouts: Annotated[int, at_least(1, 20)] = 4
-    """The largest number of trainings that are measured on held-out reviews, to choose the number of rounds
-    and the weights in scores; one training is enough if about 670 likes or more are held out. Set
-    `max_holdouts` to 1 to build a small index faster."""
+    """The largest number of trainings in which reviews are held out, to choose the number of training rounds
+    and the weights of the parts of a score; a build does one such training if about 670 likes or more are
+    held out. Set `max_holdouts` to 1 to build a small index faster."""
     order: Annotated[str, one_of("auto", "time", "none")] = "auto"
-    """The order in which reviews count: with time, the last reviews are held out, and older reviews weigh
+    """Whether the times of reviews count: with time, the latest reviews are held out, and older reviews weigh
     less; with none, random reviews are held out, and all reviews weigh the same; auto means time if the data
     has times, otherwise none. Change `order` to none when the times in the data say when reviews were stored,
     and not when reviews were written."""
@@ -199,8 +199,8 @@ class RatingConfig(_Section):
     for each layer. Raise the numbers, or add layers, when the data has very many ratings."""
     like_rating: float | None = None
     """The lowest rating that counts as a like; by default, the rating at three quarters of the scale, such as
-    4 on a scale of 1 to 5 stars. Give `like_rating` when people who like a movie usually give a rating below
-    or above the default."""
+    4 on a scale of 1 to 5 stars. Give `like_rating` when the lowest rating that means
+    a like is not at three quarters of the scale."""
     max_rounds: Count = 18
     """The largest number of training rounds of the rating head. Lower `max_rounds` for a quick trial; raise
     `max_rounds` when the learning curve in the report still rises in the last rounds."""
@@ -223,10 +223,11 @@ class NeighboursConfig(_Section):
     """The number of similar movies that each neighbour table keeps for each movie. Lower `num_neighbours`
     when the index takes too much disk space, or when the build takes too long."""
     linear_up_to: Annotated[int, at_least(0)] = 10_000
-    """The largest number of movies for which a build tries a linear model of all pairs of movies; for more
-    movies, a build tries a model of the pairs that share reviewers. Lower `linear_up_to` when the linear
-    model needs too much memory, which grows with the square of the number of movies, or too much time, which
-    grows with the cube."""
+    """The largest number of movies for which a build tries a linear model of all pairs of movies; if there
+    are more movies, a build tries a smaller linear model, which relates a movie only to the movies that share
+    the most reviewers with the movie. Lower `linear_up_to` when the linear model of all pairs needs too much
+    memory, which grows with the square of the number of movies, or too much time, which grows with the
+    cube."""
     linear_l2: Annotated[float, at_least(1e-3)] = 100.0
     """The L2 penalty of the linear model of all pairs of movies; a build also tries multiples of the penalty
     on held-out likes. Change `linear_l2` to the value that `engine tune` finds."""
@@ -244,8 +245,8 @@ class ColdConfig(_Section):
     lists should hold only reviewed movies, and when you will not use `engine add-movies`."""
     max_reviews: Annotated[int, at_least(0)] = 1
     """The largest number of reviews that a cold movie may have; a movie with more reviews, but too few to
-    train on, is left out of the index. Raise `max_reviews` together with the setting
-    `ingest.min_reviews_per_movie`."""
+    train on, is left out of the index. When you raise `ingest.min_reviews_per_movie`, also raise
+    `max_reviews`, to keep movies with too few reviews for training in the index as cold movies."""
     doubt: Annotated[float, at_least(0)] = 1.0
     """The number of standard errors that is subtracted from the predicted relevance of a cold movie; a
     standard error says how unsure the prediction from metadata is. Lower `doubt` to list more new movies,
@@ -271,8 +272,8 @@ class FeedbackConfig(_Section):
     few seconds."""
     purchase: Share = 0.75
     """The rating for which a purchase stands, from 0 (lowest) to 1 (highest); a purchase replaces an earlier
-    review of the movie only if the purchase stands for a higher rating. Raise `purchase` when only ratings
-    above three quarters of the scale are likes."""
+    review of the movie only if the purchase stands for a higher rating. Raise `purchase` when a rating of
+    0.75 is not a like in your data, but a purchase should count as a like."""
     dislike: Share = 0.0
     """The rating for which a dislike stands, from 0 (lowest) to 1 (highest); a dislike replaces the
     reviewer's earlier review of the movie. Raise `dislike`, so that a dislike counts as a less bad rating,
@@ -296,8 +297,8 @@ class IndexConfig(_Section):
     the best movies."""
     memory_limit: Annotated[str, MEMORY] = "1GB"
     """The largest amount of memory for the vectors of an index if `kind` is auto; more memory is used if only
-    larger vectors reach the recall that `recall_floor` demands. Lower `memory_limit` when a small machine
-    answers the questions."""
+    larger vectors reach the recall that `recall_floor` demands. Lower `memory_limit` when the machine that
+    answers questions has too little memory for the vectors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,7 +307,7 @@ class ReportConfig(_Section):
 
     baselines_up_to: Annotated[int, at_least(0)] = 200_000
     """The largest number of reviews for which a build also trains baselines (simple models) for the report.
-    Set `baselines_up_to` to 0 for faster builds."""
+    Set `baselines_up_to` to 0 to train no baselines, which makes a build faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,8 +353,8 @@ def load_config(
 ) -> Config:
     """Merges settings from several sources into a checked `Config`.
 
-    The sources are, in this order, the defaults, the recipe (a file of settings), the assignments and the
-    overrides. If two sources give values for the same setting, the value of the later source is used.
+    A value in the recipe (a file of settings) replaces the default of a setting. A value in `assignments`
+    replaces a value in the recipe, and a value in `overrides` replaces a value from any other source.
 
     Args:
         recipe: the path of a TOML file with the settings that differ from the defaults; None for no recipe.
@@ -363,7 +364,7 @@ def load_config(
 
     Raises:
         ConfigError: a setting is unknown; a setting no longer exists; a setting has the wrong type; a setting
-            is out of range; the recipe cannot be read.
+            is out of range; the recipe (the file of settings) cannot be read.
     """
     layers = [_read_recipe(recipe)]
     for assignment in assignments:

@@ -2,8 +2,9 @@
 
 The code in this file works for any setting; `engine/config/sections.py` defines the settings. A section of
 settings is a frozen, keyword-only dataclass. The type of a field in a section is a boolean, a number, a text,
-a tuple, a mapping of text to text, or another section. The type of a field in a section may also allow None.
-The rules of a setting stand in the type annotation, such as `Annotated[int, at_least(1)]`.
+a tuple, a mapping of text to text, or another section. A field whose type includes None, such as
+`str | None`, may have the value None. The rules of a setting stand in the type annotation, such as
+`Annotated[int, at_least(1)]`.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class ExposureLog:
                 logger.warning("Cannot note exposures in %s: %s", self._folder, error.strerror or error)
 
     def rotate(self) -> None:
-        """Writes recorded lists to a Parquet file if the file of JSON lines is `LONGEST_WAIT` seconds old."""
+        """Converts the file of recorded lists to Parquet if the file is `LONGEST_WAIT` seconds old."""
         with self._lock:
             if self._num_lists and time.time() - self._began >= LONGEST_WAIT:
                 self._finish()

@@ -1,7 +1,8 @@
 """Lets answers use fresh feedback: reviews and hidden movies that came after the build of the index.
 
-No model is trained: fresh reviews are added to a reviewer's history, from which all scores of the reviewer
-are computed. An answer is the same as after `engine add-reviews` has added the fresh feedback to the index.
+Fresh reviews are added to a reviewer's history, from which the engine computes the scores of movies for the
+reviewer. The model is not trained again. An answer is the same as after `engine add-reviews` has added the
+fresh feedback to the index.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ class Feedback:
         return {row: hidden for row, hidden in rows.items() if row is not None and len(hidden)}
 
     def has_seen(self, movie_rows: Rows) -> set[str]:
-        """Returns the ids of reviewers who, since the build, have reviewed or hidden one of the movies."""
+        """Returns the ids of reviewers who hid a movie of `movie_rows`, or reviewed one after the build."""
         wanted = set(movie_rows.tolist())
         seen = {one for one, reviews in self._reviews.items() if not wanted.isdisjoint(reviews)}
         ids = set(self._movies.ids(sorted(wanted)))

@@ -162,10 +162,10 @@ class Tail:
         """Returns `begin` if the journal has this position; otherwise a position nearby from which to read.
 
         The position `begin` names a segment (file of the journal) and a number of bytes in the segment. If
-        the segment has fewer bytes now, the segment was replaced, so the result is the start of the segment.
-        If the segment is missing, the result is the start of the next segment. The method returns None if the
-        segment is missing and no later segment exists, or if `begin` belongs to another journal. The result
-        None tells the caller to read from the start of the journal.
+        the segment of `begin` has fewer bytes now, the segment was replaced, and the method returns the start
+        of the segment. If the segment of `begin` is missing, the method returns the start of the next
+        segment. The method returns None if the segment of `begin` is missing and no later segment exists, or
+        if `begin` belongs to another journal. None tells the caller to read from the start of the journal.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:
@@ -271,7 +271,7 @@ def to_section(position: Position, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def of_section(section: Mapping[str, Any] | None) -> Position | None:
-    """Returns the position in a journal up to which a build contains the events of the journal.
+    """Reads a journal position from `section`; the build contains all events before this position.
 
     The argument `section` is the manifest section that `to_section` made. If the manifest has no section
     about the journal of feedback, `section` is None, and the function returns None.

@@ -19,8 +19,8 @@ SEGMENT_SIZE = 64 << 20
 """The size of a segment (file of the journal), in bytes, from which on further events go into a new
 segment."""
 REMEMBERED = 100_000
-"""The least number of latest events that are searched for the id of a new event, to recognise a repeated
-event."""
+"""The ids of at least about this many latest events are remembered, to recognise an event that a client sends
+again."""
 _BYTES_OF_AN_EVENT = 200
 """The approximate number of bytes in one line of the journal."""
 

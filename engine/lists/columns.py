@@ -28,8 +28,8 @@ class ListColumns(NamedTuple):
     """Holds the top lists of several reviewers as columns (arrays with one value for each listed movie)."""
 
     places: Rows
-    """int64 [num], ascending: for each listed movie, the position of the list's reviewer among the reviewers
-    of all lists."""
+    """int64 [num], ascending: for each listed movie, the number of the reviewer whose list holds the movie.
+    The reviewers are numbered from 0, in the order in which the lists were asked for."""
     ranks: NDArray[np.int32]
     """int32 [num]: the rank of each listed movie in its list, counted from 1."""
     movie_rows: Rows
@@ -37,8 +37,8 @@ class ListColumns(NamedTuple):
     scores: Floats
     """float32 [num]: the score of each listed movie."""
     relevance: Floats
-    """float32 [num]: the relevance of each listed movie. The score of a movie is the relevance plus a second
-    part, the weighted log chance of a like."""
+    """float32 [num]: the relevance of each listed movie, which is the score without the weighted log chance
+    of a like."""
     predicted_ratings: Floats | None
     """float32 [num]: the predicted rating of each listed movie, in stars; None if the data has no ratings."""
     like_probabilities: Floats | None
@@ -58,9 +58,9 @@ class ListColumns(NamedTuple):
     def joined(cls, parts: Sequence[ListColumns], lengths: Sequence[int]) -> ListColumns:
         """Joins several `ListColumns`, at least one, column by column.
 
-        The argument `lengths` holds the number of reviewers of each item of `parts`. The positions in
-        `places` are raised by the number of reviewers of all earlier parts, so that all reviewers are
-        numbered in one sequence.
+        The argument `lengths` holds the number of reviewers of each `ListColumns` in `parts`. To number all
+        reviewers in one sequence, the method raises the numbers in `places` of each `ListColumns` by the
+        number of reviewers in the preceding items of `parts`.
         """
         starts = np.cumsum([0, *lengths[:-1]])
         moved = [part._replace(places=part.places + start) for part, start in zip(parts, starts, strict=True)]
@@ -71,7 +71,7 @@ class ListColumns(NamedTuple):
 
 
 class ColumnMaker:
-    """Makes lists of the best movies for reviewers whom the index holds; each list is a row of arrays.
+    """Makes top lists for reviewers in the index, as `ListColumns`: arrays with a value per listed movie.
 
     Args:
         source: finds candidates, the movies from which a list is chosen.

@@ -1,9 +1,9 @@
 """Makes one top list for a group of reviewers, such as a household, from the scores of all members.
 
 The scores of different members have different spreads, so a mean of the scores would follow the member whose
-scores vary most. Each member's scores of the unseen candidates are therefore normalised to mean 0 and
-standard deviation 1, which gives all members the same influence. Options that exclude movies from the list,
-such as `--where`, do not change the means and standard deviations by which scores are normalised.
+scores vary most. To give all members the same influence, each member's scores of the unseen candidates are
+normalised to mean 0 and standard deviation 1. Options that exclude movies from the list, such as `--where`,
+do not change the means and standard deviations by which scores are normalised.
 """
 
 from __future__ import annotations
@@ -132,11 +132,11 @@ class Group(Recipient):
         return normalised
 
     def _combined(self, values: Doubles) -> Floats:
-        """Returns the mean or the minimum of the members' values for each movie: float32 [num_movies].
+        """Returns the mean or the minimum, over all members, of each movie's scores: float32 [num_movies].
 
         Args:
-            values: float64 [num_members, num_movies], the value of each member for each movie, such as a
-                normalised score.
+            values: float64 [num_members, num_movies], the normalised score, or the relevance, of each movie
+                for each member.
         """
         combined: Doubles = values.min(axis=0) if self._least else values.mean(axis=0)
         return combined.astype(np.float32)

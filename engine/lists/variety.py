@@ -1,7 +1,7 @@
-"""Varies a top list, so that the list holds movies that are unlike each other, and movies with few reviews.
+"""Varies a top list: chooses movies that are unlike each other, and prefers movies with few reviews.
 
-The movies of a varied list are chosen from the candidates of highest score, so that they still suit the
-reviewer.
+The movies of a varied list are chosen from the candidates with the highest scores, because candidates with
+low scores do not suit the reviewer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from engine.arrays import Doubles, Rows
 _LEAST_POOL = 100
 """The least number of candidates from which a varied list is chosen, even if the list is short."""
 _POOL_PER_PLACE = 5
-"""The number of candidates for each movie of a long varied list; the list is chosen from these candidates."""
+"""A long varied list of k movies is chosen from `_POOL_PER_PLACE * k` candidates."""
 _LEAST_SPREAD = 1e-9
-"""A standard deviation below this number is taken for a rounding error, which equal values can have."""
+"""A standard deviation below this number counts as 0; rounding errors can give equal values such a standard
+deviation."""
 _TRADE_OFFS = np.linspace(0.0, 1.0, 11)[:, np.newaxis]
-"""The weights, from 0 to 1, of the similarity to the movies already chosen, when the next movie of a list is
-chosen; the weight of the score is 1 minus the weight of the similarity."""
+"""The weights, from 0 to 1, with which lists are made. The next movie of a list is the movie with the highest
+`(1 - weight) * score - weight * similarity`, where `similarity` is the cosine to the most similar movie in
+the list."""
 
 
 def pool_size(k: int) -> int:
@@ -37,8 +39,8 @@ def lean(scores: NDArray[np.floating], counts: NDArray[np.integer], novelty: flo
     Args:
         scores: the score of each movie, float [num].
         counts: the number of reviews of each movie, int [num].
-        novelty: how strongly a high fame lowers a score, and a low fame raises a score, from 0 (not at all)
-            to 1.
+        novelty: how strongly many reviews lower the score of a movie, and few reviews raise the score, from 0
+            (not at all) to 1.
     """
     plain = np.asarray(scores, dtype=np.float64)
     fame = np.log1p(np.asarray(counts, dtype=np.float64))
@@ -58,13 +60,13 @@ def diversify(scores: Doubles, vectors: NDArray[np.floating], k: int, diversity:
     `_TRADE_OFFS`, one list is made by maximal marginal relevance (Carbonell and Goldstein, "The use of MMR,
     diversity-based reranking", SIGIR 1998). The function returns the list with the highest `(1 - diversity) *
     score + diversity * list_diversity`, where `score` is the mean score of a list's movies, and
-    `list_diversity` is the diversity of the list. Before the lists are compared, their mean scores are scaled
-    to the range from 0 to 1, and their diversities are scaled in the same way.
+    `list_diversity` is the diversity of the list. Before the lists made are compared, the mean scores of
+    all these lists are scaled together to the range from 0 to 1, and so are the diversities of these lists.
 
-    Several weights of the similarity are tried, because a higher weight does not always give a more diverse
-    list. For every value of `diversity`, the function makes the same lists, one for each weight in
-    `_TRADE_OFFS`; `diversity` only decides which list is returned. A higher `diversity` never returns a less
-    diverse list, and never a list with a higher mean score.
+    Several weights of the similarity between movies are tried, because a higher weight does not always give a
+    more diverse list. For every value of `diversity`, the function makes the same lists, one for each weight
+    in `_TRADE_OFFS`; `diversity` only decides which list is returned. A higher `diversity` never returns a
+    less diverse list, and never a list with a higher mean score.
 
     Args:
         scores: the score of each movie, float64 [num], descending.
@@ -111,10 +113,11 @@ def list_diversity(unit: Doubles) -> float:
 
 
 def _greedy_lists(gains: Doubles, unit: Doubles, k: int) -> NDArray[np.int64]:
-    """Makes a list of k movies for each weight in `_TRADE_OFFS`, one movie after the other.
+    """Makes a list of k movies for each weight in `_TRADE_OFFS`, choosing one movie after the other.
 
     Returns:
-        int64 [num_trade_offs, k], the positions of the movies of each list; ascending in each list.
+        int64 [num_trade_offs, k]: for each weight, the positions of the k chosen movies in `gains`,
+        ascending.
     """
     every = np.arange(len(_TRADE_OFFS))
     lists = np.empty((len(_TRADE_OFFS), k), dtype=np.int64)

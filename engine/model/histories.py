@@ -86,7 +86,7 @@ class Histories:
         return self._checked(taken)
 
     def _checked(self, part: Histories) -> Histories:
-        """Returns `part`, after checking that the rows are valid if the arrays are memory-mapped files."""
+        """Returns `part`; if the arrays are memory-mapped files, first checks that all rows are in range."""
         if self.limits is not None:
             check_rows(part.movie_rows, self.limits[0], "histories")
             check_rows(part.level_rows, self.limits[1], "histories")
@@ -136,7 +136,11 @@ class Histories:
         return list(zip([0, *cuts], [*cuts, len(load)], strict=True)) if len(load) else []
 
     def parts(self) -> Iterator[tuple[slice, Histories]]:
-        """Yields parts of about a million reviews, each with the slice of the reviewers in the part."""
+        """Divides the histories into parts of about a million reviews.
+
+        Yields:
+            For each part, the slice of the reviewers' rows, and the histories of these reviewers.
+        """
         cuts = np.searchsorted(self.offsets, np.arange(0, int(self.offsets[-1]), _REVIEWS_AT_ONCE))
         for begin, end in pairwise(distinct(np.array([0, *cuts, len(self)])).tolist()):
             offsets = self.offsets[begin : end + 1]

@@ -144,7 +144,7 @@ def check_fallback(fallback: str) -> None:
 
 
 def check_k(k: int, name: str = "k") -> None:
-    """Raises ConfigError if `k` is not a valid number of results; `name` stands for `k` in the message."""
+    """Raises ConfigError if `k` is not a whole number from 1 to a billion; the error calls `k` by `name`."""
     if not is_whole_number(k):
         wrong = "a whole number"
     elif k < 1:

@@ -83,7 +83,7 @@ def central_interval(levels: Floats, probabilities: Floats, share: float) -> tup
         levels: the rating levels, float32 [num_levels], ascending.
         probabilities: the probability of each rating level, float32 [num, num_levels]; the probabilities of a
             rating sum to 1.
-        share: the least probability with which an interval contains the rating, 0 to 1.
+        share: the interval contains the rating with this probability or a higher probability; 0 to 1.
 
     Example:
         >>> levels = np.array([1, 2, 3, 4, 5], dtype=np.float32)

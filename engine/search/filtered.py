@@ -1,9 +1,9 @@
 """Finds candidates among the movies that meet a `--where` condition, with a vector index that can filter.
 
-During the search, the vector index checks those parts of the condition that it understands. After the search,
-DuckDB checks the whole condition for the movies that were found. If few movies meet the condition, the engine
-does not search the vector index, but scores every movie that meets the condition. To score few movies is
-faster than a search, and exact.
+A search of the vector index checks only the parts of a `--where` condition that the vector index understands.
+After the search, DuckDB checks all parts of the `--where` condition for the movies that the search found. If
+few movies meet the `--where` condition, the engine scores all of these movies, and does not search the vector
+index. Scoring few movies is faster than a search, and misses no good movie, which a search can do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Filter(Protocol):
 
 
 class FilteredSource:
-    """Finds candidates that meet a `--where` condition, in a vector index and among neighbours.
+    """Finds movies that meet a `--where` condition, in a vector index and among neighbours of a history.
 
     Args:
         model: the model that scores movies.
@@ -63,13 +63,13 @@ class FilteredSource:
     def find(
         self, reviewers: Sequence[Reviewer], k: int, condition: str, *, include_seen: bool = False
     ) -> list[Rows] | None:
-        """Finds each reviewer's candidates that meet an SQL condition, for a list of k movies.
+        """Finds, for each reviewer, candidates for a top list of k movies that meet an SQL condition.
 
         Returns:
-            For each reviewer, the rows of the candidates and of the candidates' variants that also meet the
-            condition, int64 [num], ascending. The result is None if the vector index can check no part of the
-            condition, if few movies meet the condition, or if the search found too few candidates. If the
-            result is None, the caller should score every movie that meets the condition.
+            For each reviewer, the rows of candidates and of variants of candidates, int64 [num], ascending;
+            all of these movies meet `condition`. The method `find` returns None if the vector index can check
+            no part of `condition`, if few movies meet `condition`, or if the search found too few candidates.
+            If `find` returns None, the caller should score every movie that meets `condition`.
 
         Raises:
             FilterError: the condition is not an SQL condition on the columns of the catalogue.
@@ -102,12 +102,12 @@ class FilteredSource:
     def _merge(
         self, reviewers: Sequence[Reviewer], nearest: Rows, wanted: int, condition: str, include_seen: bool
     ) -> tuple[list[Rows] | None, float]:
-        """Merges the movies from the vector index with neighbours, and keeps movies that meet the condition.
+        """Merges movies from the vector index with each history's neighbours; keeps what meets `condition`.
 
         Returns:
-            Two values. The first value holds the candidates of all reviewers; the first value is None if the
-            vector index found fewer than `wanted` candidates for at least one reviewer. The second value is
-            the share of the movies from the vector index that meet the condition, from 0 to 1.
+            The candidates of each reviewer, and the share, from 0 to 1, of the movies from the vector index
+            that meet `condition`. Instead of candidates, the method returns None if the vector index found
+            fewer than `wanted` candidates for at least one reviewer.
         """
         neighbours = [self._neighbours(reviewer) for reviewer in reviewers]
         rows = distinct(np.concatenate([nearest[nearest >= 0], *(rows for rows, _ in neighbours)]))

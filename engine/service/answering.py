@@ -1,4 +1,4 @@
-"""Answers requests as JSON: chooses the index that answers, and records the top lists in answers."""
+"""Answers requests with JSON: chooses the index for a request, and records each top list that is sent."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ _REFUSALS = {
 
 
 class Shown(NamedTuple):
-    """Describes a top list in an answer, for the log of lists that were shown."""
+    """Describes a top list that the service sends in an answer, and records in the log of shown lists."""
 
     question: str
     """The path of the route, such as recommend/reviewer."""
     key: str = "recommendations"
-    """The entry of the answer's JSON object that holds the list."""
+    """The key under which the answer's JSON object holds the top list."""
     reviewer_id: str | None = None
     first_rank: int = 1
 

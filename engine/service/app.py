@@ -165,12 +165,12 @@ def _measure(app: FastAPI) -> None:
 async def _keep_measured(app: FastAPI, seconds: float) -> None:
     """Updates the metrics of this process every few seconds, until the service ends.
 
-    A request for metrics may reach any process, and the process that answers reports the metrics of all
-    processes. Therefore every process must keep its own metrics up to date.
+    A request for metrics may reach any process of the service. Every process must keep its own metrics up to
+    date, because the process that gets the request reports the metrics of all processes.
 
-    If the service records which lists are shown, the function also calls `ExposureLog.rotate`, which writes
-    the recorded lists to a Parquet file every `LONGEST_WAIT` seconds. The argument `seconds` is the time
-    between two updates of the metrics.
+    If the service records which lists are shown, each update of the metrics calls `ExposureLog.rotate`. The
+    method `ExposureLog.rotate` writes the recorded lists to a Parquet file every `LONGEST_WAIT` seconds. The
+    argument `seconds` is the time between two updates of the metrics.
     """
     exposures: ExposureLog | None = app.state.exposures
     while True:

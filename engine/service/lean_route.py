@@ -25,7 +25,7 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class LeanRoute(APIRoute):
     """Calls a route's function directly, without FastAPI's slower handling of requests.
 
-    The route's function gets the request, and the ids in the request's path, as arguments. If the route's
+    The arguments of the route's function are the request and each id in the request's path. If the route's
     function has a parameter `asked`, whose type is a Pydantic class, `LeanRoute` also passes an object of
     this class. The argument `asked` is made from the query string (GET) or from the JSON body (POST) of the
     request. FastAPI describes a `LeanRoute` in the OpenAPI document, but does not handle the requests of the

@@ -39,8 +39,8 @@ BUILT = Gauge(
 def _counters(question: str, status: int) -> tuple[Counter, Histogram]:
     """Returns the counter of requests and the histogram of answer times for a kind of question.
 
-    The counter counts the requests that were answered with the HTTP status `status`. The results are cached,
-    because looking up metrics by label is slow.
+    The counter counts the requests that were answered with the HTTP status `status`. The counter and the
+    histogram are cached, because looking up metrics by label is slow.
     """
     return REQUESTS.labels(question, status), SECONDS.labels(question)
 

@@ -202,7 +202,7 @@ class Reasoned(BaseModel):
 
 
 class Listed(BaseModel):
-    """Holds one result in a list of movies or reviewers; a movie also has fields of the catalogue."""
+    """Holds one movie or one reviewer of a list; a movie has additional fields from the catalogue."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -109,7 +109,10 @@ async def recommend_reviewers(request: Request, asked: questions.ReviewersQuesti
 def _lists_of_several(
     request: Request, index: LiveIndex, asked: questions.ReviewersQuestion, places: Sequence[int]
 ) -> Callable[[Engine], list[bytes]]:
-    """Returns a function that makes the lists, as JSON, of the reviewers at `places` in the request."""
+    """Returns a function that makes top lists as JSON, one list for each reviewer in `places`.
+
+    The argument `places` holds positions of reviewers in the list `asked.reviewer_ids` of the request.
+    """
     reviewer_ids = [asked.reviewer_ids[place] for place in places]
 
     def question(engine: Engine) -> list[bytes]:

@@ -118,10 +118,11 @@ def worker_app() -> FastAPI:
 
 
 def traced(app: FastAPI) -> FastAPI:
-    """Adds OpenTelemetry traces to the service, if OpenTelemetry is installed and a receiver is named.
+    """Adds OpenTelemetry traces if OpenTelemetry is installed and an environment variable sets the receiver.
 
-    Environment variables of OpenTelemetry name the receiver of the traces, and the service. A trace holds the
-    path of a request, with the ids in the path, but no headers, so that no token is sent.
+    An environment variable in `_RECEIVERS` gives the address to which traces are sent. The environment
+    variable OTEL_SERVICE_NAME gives the name of the service in the traces. A trace holds the path of a
+    request, with the ids in the path, but no headers, so that no token is sent.
     """
     if not any(os.environ.get(name) for name in _RECEIVERS) or find_spec("opentelemetry.sdk") is None:
         return app

@@ -140,10 +140,10 @@ class ListsOfReviewers(list[L], Tabular):
 
 
 def _require(name: str) -> Any:
-    """Imports the library `name`: pandas, pyarrow or polars, for a table of the library.
+    """Imports and returns the library `name` (pandas, pyarrow or polars), which makes a table of answers.
 
     Raises:
-        ConfigError: the library is not installed.
+        ConfigError: the library `name` is not installed.
     """
     from importlib import import_module
 

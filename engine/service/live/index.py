@@ -118,7 +118,7 @@ class LiveIndex:
 def open_warm(directory: Path, journal: Journal) -> Engine:
     """Opens the live build of an index, and asks a few questions so that later answers come without delay.
 
-    The answers take into account the events of the journal that are newer than the build.
+    The returned engine takes into account the events of the journal that are newer than the build.
 
     Raises:
         ArtifactError: the directory holds no index that can be opened; or the journal cannot be read.

@@ -1,4 +1,4 @@
-"""Serves the web pages for a first look: titles, movies, the map of movies, and the index itself."""
+"""Serves the start page and the web pages of title search, a movie, the map of movies, and index metrics."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _share(text: str | None) -> float:
 
 
 def _listed(make: Callable[[ListArguments], TopList], options: ListArguments) -> tuple[TopList, str | None]:
-    """Makes a list; if a condition is unusable, returns an empty list and a sentence that says why."""
+    """Makes a top list; if an option of the list is unusable, returns an empty list and an error message."""
     try:
         return make(options), None
     except UnknownIdError:

@@ -49,7 +49,7 @@ Values = dict[str, Any]
 
 
 async def page(request: Request, template: str, question: Callable[[Engine], Values]) -> Response:
-    """Asks the engine for the values of a page; returns the page, or the region for which htmx asks."""
+    """Renders a page with the values that `question` returns; if htmx asks, renders the changed region."""
     frame = "fragment.html" if request.headers.get("HX-Request") == "true" else "frame.html"
 
     def ask(engine: Engine) -> tuple[bytes, int]:
