@@ -1,4 +1,4 @@
-"""Measures the recall of an index against exact search, and tunes an index until its recall suffices."""
+"""Measures the recall of an index against exact search, and tunes an index to reach a wanted recall."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _ROUNDING = 1e-5
 """The largest difference between two scores that counts as a rounding error; relative to the score, or to 1
 if the score is smaller than 1."""
 _MOST_SHORT = 0.01
-"""The largest share of queries for which the lists that a search looks into may hold fewer than k vectors.
-The number k says how many vectors a search should find for each query."""
+"""The largest share of queries for which a search may find fewer than k vectors, where k is the number of
+vectors wanted for each query. The function `tune_num_probes` applies this limit if the caller gives the
+argument `measure`."""
 
 
 def recall(index: VectorIndex, exact: VectorIndex, queries: ArrayLike, k: int) -> float:
@@ -44,8 +45,9 @@ def tune_num_probes(
     The number of probes is doubled until the recall reaches `recall_target`, and lowered afterwards as long
     as the recall still reaches `recall_target`.
 
-    If the vectors are rounded, even a search of all lists may miss `recall_target`. If a search of all lists
-    misses `recall_target`, the function multiplies `recall_target` by the recall of a search of all lists.
+    If the index holds rounded vectors, even a search of all lists may find too few of the vectors that
+    `exact` finds. If a search of all lists of the index misses `recall_target`, the function lowers the
+    target to `recall_target` times the recall of this search.
 
     Args:
         index: the index that is tuned.
@@ -60,7 +62,7 @@ def tune_num_probes(
             vectors reach the wanted recall.
 
     Returns:
-        The recall, from 0 to 1, with the number of probes that was set.
+        The recall, from 0 to 1, that the index reaches with the number of probes that the function has set.
     """
     checked = checked_vectors(queries, "queries")
     truth = exact.search(checked, k).scores

@@ -2,8 +2,8 @@
 
 A FAISS file holds sizes, such as the number of vectors and the number of dimensions. FAISS allocates as much
 memory as the sizes in a file demand, so a damaged size could demand 32 GB of memory or crash the process. The
-function `check_faiss_file` compares the sizes in a file with each other and with the length of the file. The
-function `check_faiss_file` does not read the vectors.
+function `check_faiss_file` compares the sizes in a FAISS file, such as the number of vectors, with each other
+and with the length of the FAISS file. The function `check_faiss_file` does not read the vectors.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class _Reader:
         """Reads in a FAISS file how vectors are rounded; returns the number of bytes of one rounded vector.
 
         Raises:
-            ValueError: the file names an unknown way of rounding, or sizes in the file do not fit together.
+            ValueError: the file names a way of rounding vectors that is not in `_CODE_BYTES`; or two sizes in
+                the file, such as two numbers of dimensions, contradict each other.
         """
         rounding, _, _, code_dim, code_bytes, num_bounds = self._fields("iifQQQ")
         _require(rounding in _CODE_BYTES and code_dim == dim, "the rounding is unknown")

@@ -2,10 +2,10 @@
 
 Usually, a `StrongestIndex` holds only vectors that score high for many queries; the function `strongest_rows`
 finds these vectors. One matrix product for many queries takes far less time than a separate search for each
-query. After the matrix product, picking the k highest scores of each query takes most of the time. To pick
-the k highest scores of a query faster, the scores are divided into groups of eight, and only the k groups
-with the highest maxima are searched. The k highest scores of a query always lie in the k groups of scores
-with the highest maxima.
+query. A search computes the matrix product of queries and vectors, and then picks the k highest scores of
+each query. To pick the k highest scores of a query faster, the scores are divided into groups of eight, and
+only the k groups with the highest maxima are searched. The k highest scores of a query always lie in the k
+groups of scores with the highest maxima.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class StrongestIndex(VectorIndex):
     Args:
         vectors: float32 [num_vectors, dim], the selected vectors, at least one.
         rows: int64 [num_vectors], ascending, the row number of each vector, such as the row of a movie; a
-            search returns row numbers. By default, the row number is the position of the vector in `vectors`.
+            search returns row numbers. If `rows` is None, the row number of a vector is the position of the
+            vector in `vectors`.
 
     Example:
         >>> StrongestIndex([[1.0, 0.0], [0.0, 2.0]], rows=[3, 8]).search([[1.0, 1.0]], k=1).rows.tolist()
@@ -103,8 +104,9 @@ def strongest_rows(vectors: Floats, queries: Floats, number: int) -> Rows:
     The array `queries` holds sample queries, such as the vectors of some reviewers. If m is the mean of the
     sample queries, the inner product of a query q and a vector v is at most `m · v + |q - m| |v|`
     (Cauchy-Schwarz inequality). The function takes the vectors v with the highest `m · v + r |v|`, where m is
-    the mean of the sample queries, and r is the median of `|q - m|` over the sample queries q. The length
-    `|v|` of a vector v is computed only from the dimensions in which the sample queries differ.
+    the mean of the sample queries, and r is the median of `|q - m|` over the sample queries q. In the length
+    `|v|` of a vector v, only dimensions count in which the sample queries (the rows of `queries`) differ. In
+    any other dimension, each sample query equals the mean m.
 
     Returns:
         The rows of the vectors, int64 [number], ascending.

@@ -106,9 +106,9 @@ class Svd:
     def score(self, reviewer_rows: AnyRows) -> Floats:
         """Scores all movies for n reviewers by predicted rating: float32 [n, num_movies].
 
-        A score leaves out the mean and the reviewer's bias, which do not change the order of a reviewer's
-        movies. Scores are not clipped to the rating scale, because the best movies would then have equal
-        scores.
+        A score leaves out the mean of all training ratings and the reviewer's bias, because both numbers are
+        equal for all movies and so do not change the order of a reviewer's movies. Scores are not clipped to
+        the rating scale, because the best movies would then have equal scores.
         """
         affinity = self.reviewer_vectors[reviewer_rows] @ self.movie_vectors.T
         return np.asarray(affinity + self.movie_biases, dtype=np.float32)

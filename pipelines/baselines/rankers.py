@@ -72,9 +72,9 @@ class ItemNeighbours(_FromHistory):
     """Scores a movie by the sum of its cosine similarities to the movies that a reviewer has reviewed.
 
     The similarity of movies i and j is `shared / (sqrt(n_i * n_j) + KNN_SHRINKAGE)`, where `n_i` is the
-    number of reviews of movie i, and `shared` is the weighted number of reviewers of both movies. In
-    `shared`, a reviewer of both movies counts `1 / sqrt(number of the reviewer's reviews)`. Of all
-    baselines, `ItemNeighbours` ranks best if there are few reviews per reviewer.
+    number of reviews of movie i, and `shared` is the weighted number of reviewers who reviewed both movie i
+    and movie j. In the number `shared`, a reviewer of the movies i and j counts `1 / sqrt(number of the
+    reviewer's reviews)`. Of all baselines, `ItemNeighbours` ranks best if there are few reviews per reviewer.
     """
 
     def __init__(self, reviews: Reviews) -> None:

@@ -56,7 +56,7 @@ class _SeedModel(ABC):
         self.layers = weights[2:]
 
     def starts(self) -> tuple[float, float]:
-        """Returns the numbers around which reviewers' embeddings and movies' embeddings are initialized."""
+        """Returns the mean initial values in the embeddings of reviewers and in the embeddings of movies."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -101,10 +101,10 @@ class SeedBase(_SeedModel):
     """
 
     def starts(self) -> tuple[float, float]:
-        """Returns the numbers around which reviewers' embeddings and movies' embeddings are initialized.
+        """Returns the mean initial values in the embeddings of reviewers and in the embeddings of movies.
 
-        If all embeddings hold the returned numbers, every predicted rating is the mean of the training
-        ratings.
+        If each reviewer's embedding holds only the first returned number, and each movie's embedding only the
+        second, every predicted rating is the mean of the training ratings.
         """
         root = float(np.sqrt(abs(self.mean) / NUM_FACTORS))
         return root, float(np.copysign(root, self.mean))

@@ -28,7 +28,8 @@ def run_on_ray(
     complete shard, the function `on_lists` is called with the number of lists in the shard.
 
     Raises:
-        EngineError: a worker cannot make lists; or workers were killed several times. After an error, the
+        EngineError: a worker cannot make lists; or more than `MOST_LOST` workers (see
+            `pipelines/work/sessions.py`) that made the lists of one shard were killed. After an error, the
             files of the shards that are complete are not deleted, so that another run can resume.
     """
     missing = shards.missing()

@@ -26,7 +26,8 @@ def run_shards(
     `on_lists` is called, in several threads, with the number of lists that were just made.
 
     Raises:
-        DataError: a child process failed or ended early. The files of complete shards are kept.
+        DataError: a child process failed or ended early. The files of the shards that are complete by then
+            are kept, so that another run can resume.
     """
     missing = shards.missing()
     if not missing:
@@ -71,8 +72,9 @@ class ListProcess:
     """Runs a child process that makes lists; tasks go to the child, and reports come back, as lines of JSON.
 
     The child process has a process group of its own, so that Ctrl-C in a terminal interrupts only the parent
-    process, which then kills the child. The child inherits `lock`, the file descriptor of the lock on the
-    output, so that the output stays locked until both processes have ended.
+    process, which then kills the child. The child process inherits `lock`, the file descriptor of the lock on
+    the output. The output therefore stays locked until both the parent process and the child process have
+    ended.
     """
 
     def __init__(self, lock: int) -> None:

@@ -36,8 +36,8 @@ from pipelines.work.runners import check_place, runner_for
 logger = logging.getLogger(__name__)
 
 SHARD_SIZE = 20_000
-"""The default number of reviewers in a shard. A killed run loses the lists of incomplete shards. Making the
-lists of 20,000 reviewers again takes a few seconds."""
+"""The default number of reviewers in a shard. A killed run loses the lists of incomplete shards; a later run
+makes these lists again, which takes a few seconds for a shard of 20,000 reviewers."""
 _MOST_NOTED = 20
 """If an option has more values than this number, the file `progress.json` holds a hash of the values, and not
 the values."""
@@ -61,8 +61,9 @@ def recommend_all(
     """Writes a list of the k best movies for each reviewer, or for each given reviewer, to files.
 
     If a run is killed, another call with the same arguments resumes the run. If the index was built again
-    after the killed run, all lists are made anew. The files have the columns reviewer_id, rank, movie_id,
-    title, score, relevance, predicted_rating and like_probability. Lists are in the order of the reviewers.
+    after a run was killed, the next call makes all lists anew. The output files have the columns reviewer_id,
+    rank, movie_id, title, score, relevance, predicted_rating and like_probability. In the output files, the
+    lists are in the order of the argument `reviewers`, or in the order of the index if `reviewers` is None.
     Each list equals the list that `Engine.recommend` returns, and holds fewer than k movies only if the
     options allow fewer than k movies.
 
@@ -234,5 +235,5 @@ def _noted(value: Any) -> Any:
 
 
 def _digest(values: Sequence[Any]) -> dict[str, Any]:
-    """Returns the length and the SHA-256 hash of a list, which let a later run recognise an equal list."""
+    """Returns the length and the SHA-256 hash of a list of values, by which equal lists are recognised."""
     return {"count": len(values), "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()}

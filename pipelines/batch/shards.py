@@ -6,9 +6,11 @@
     `- .part-00001.parquet.4711     a shard that process 4711 is writing, or was writing when it was killed
 
 A process first writes the lists of a shard to a file whose name begins with a dot. When a shard's file is
-complete, the file is flushed to disk and renamed, and `progress.json` records the shard. So a file whose name
-begins with no dot is always complete, and no shard has two complete files. If the output is remote storage, a
-complete file is copied to the remote storage, and not renamed.
+complete, the file is flushed to disk, renamed to its final name without a dot, and recorded in
+`progress.json`. Because only complete files are renamed, a file without a dot is always complete. Because a
+shard has only one final name, no shard has two complete files. If the output is remote storage, a shard's
+file is written to a temporary folder on this machine, and copied to the remote storage when the file is
+complete.
 """
 
 from __future__ import annotations

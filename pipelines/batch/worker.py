@@ -87,7 +87,7 @@ class Worker:
         return len(columns.places)
 
     def _lists(self, reviewers: Sequence[int | str]) -> ListColumns:
-        """Makes the lists of reviewers; lists popular movies for reviewers whom the index does not hold."""
+        """Makes one list per reviewer; a reviewer whom the index does not hold gets popular movies."""
         known = [place for place, one in enumerate(reviewers) if isinstance(one, int)]
         rows = np.array([reviewers[place] for place in known], dtype=np.int64)
         columns = self._engine.list_columns(rows, self._k, **self._options)

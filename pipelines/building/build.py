@@ -229,7 +229,8 @@ def _fit_all(
 
     With Ray, this function runs in a worker of Ray, while the main process of the build measures quality. If
     the setting `relevance.num_parts` is above 1, the reviewers are divided into this number of groups. Each
-    group of reviewers has a further worker of Ray, which trains on the reviews of the group.
+    group of reviewers then gets a worker of Ray in addition to the worker that runs this function. The worker
+    of a group trains on the reviews of the group.
     """
     learned = training_reviews(reviews, config.sentiment)
     runner = runner if config.relevance.num_parts > 1 else HERE

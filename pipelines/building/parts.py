@@ -26,8 +26,8 @@ _WORKER_BYTES = 200_000_000
 _WORKER_SECONDS = 3.0
 """The number of seconds that a worker needs to start and to open the index."""
 _WANTED_SECONDS = 3600.0
-"""The number of seconds that the plan allows for reading all files, and again for making the lists of all
-reviewers."""
+"""The longest time, in seconds, that reading all files should take, and that making the lists of all
+reviewers should take. For a task that takes longer on this machine, the plan mostly names workers of Ray."""
 _READING_BYTES = 850_000_000
 """The number of bytes of memory of a worker that reads files of usual size, one file at a time."""
 _MOST_WORKERS = 1000
@@ -68,9 +68,10 @@ def parts_of(
     machine: Mapping[str, int],
     pace: float,
 ) -> list[PlannedPart]:
-    """Plans where each part of the work runs, and with how many workers, how much memory and how much time.
+    """Plans where to read files, train, make lists and search, and with how many workers and how much memory.
 
-    A part of the work runs on this machine, on a larger machine, on Ray, in FAISS or in Milvus.
+    Each part of the work, such as training, runs on this machine, on a larger machine, on Ray, in FAISS or in
+    Milvus. The plan also estimates the seconds that each part of the work takes.
 
     Args:
         files: the estimated sizes of the files.

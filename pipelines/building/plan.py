@@ -4,9 +4,9 @@ The file `pipelines/building/survey.py` estimates how many reviews, reviewers an
 hold. The estimated numbers include reviews that some filters, such as `ingest.where`, will drop, so a build
 with such a filter needs less memory, disk space and time than estimated. The class `Costs` holds the memory,
 disk space and time that each review, each reviewer and each movie takes, as measured on builds of synthetic
-data sets. The function `_calibrate` runs a short benchmark, which takes `Costs.calibration` seconds on the
-machine on which `Costs` was measured. The seconds in `Costs` are multiplied by the time of the benchmark in
-`_calibrate` on this machine, divided by `Costs.calibration`.
+data sets. The function `_calibrate` measures the speed of this machine with a short benchmark. The benchmark
+took `Costs.calibration` seconds on the machine that produced the other times in `Costs`. All times in `Costs`
+are multiplied by the time of the benchmark on this machine, divided by `Costs.calibration`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Costs:
     neighbours_review: float = 7.0
     """The mean number of neighbours of a movie, divided by the mean number of reviews of a movie. The mean
     number of neighbours of a movie is estimated as `neighbours_review` times the mean number of reviews of a
-    movie. The estimated number of neighbours is at most the setting `neighbours.num_neighbours`."""
+    movie, but at most as the setting `neighbours.num_neighbours`."""
     neighbour: int = 24
     """The memory for each neighbour of each movie while the neighbour tables are built, in bytes."""
     disk_reviewer: int = 40
@@ -92,7 +92,7 @@ class Costs:
     """The seconds that each review adds to a build, for all rounds of training and for measuring quality."""
     seconds_movie_trained: float = 1e-2
     """The seconds that each movie adds to training and to measuring quality. In a catalogue of more than
-    `movies_trained` movies, only `movies_trained` movies are counted."""
+    `movies_trained` movies, each movie beyond `movies_trained` adds no time."""
     movies_trained: int = 10_000
     """In a catalogue of at least this number of movies, further movies do not make a training step slower."""
     seconds_movie: float = 4e-4
@@ -233,7 +233,7 @@ def check_plan(
 
 
 def expected_seconds(num_reviews: int, num_movies: int) -> float:
-    """Estimates the seconds that a build takes on this machine after the files are read."""
+    """Estimates how many seconds the rest of a build takes on this machine once all files are read."""
     return _calibrate() / COSTS.calibration * sum(_computing_seconds(num_reviews, num_movies).values())
 
 

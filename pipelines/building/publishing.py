@@ -65,7 +65,9 @@ class Comparison(NamedTuple):
 
 
 def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
-    """Reads the condition under which a build may replace the live build, before the build starts.
+    """Parses and checks a condition under which a new build may replace the live build.
+
+    The function runs before a build starts, so that a faulty condition is reported early.
 
     Args:
         text: comparisons joined by "and", such as `ndcg@10 >= 0.97 * live and reviews >= 0.9 * live`; each
@@ -96,7 +98,7 @@ def read_condition(text: str, config: Config, output: Path) -> list[Comparison]:
 
 
 def figures_of_live(directory: Path) -> dict[str, float] | None:
-    """Returns the metrics of the live build that a publishing condition may name; None without a live build.
+    """Returns the live build's metrics (named in QUALITY) and counts (in COUNTS); None if no build is live.
 
     Raises:
         ArtifactError: the live build cannot be opened.
@@ -108,7 +110,7 @@ def figures_of_live(directory: Path) -> dict[str, float] | None:
 
 
 def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """Returns those metrics in the sections of a manifest that a publishing condition may contain."""
+    """Returns the metrics (named in QUALITY) and the counts (named in COUNTS) that a manifest holds."""
     quality = manifest.get(layout.METRICS_SECTION, {}).get("ncf", {})
     counts = manifest.get(layout.COUNTS_SECTION, {})
     known = {name: quality.get(name) for name in QUALITY} | {name: counts.get(name) for name in COUNTS}
@@ -118,11 +120,11 @@ def figures_in(manifest: Mapping[str, Any]) -> dict[str, float]:
 def judge(comparisons: list[Comparison], writer: ArtifactWriter) -> NotPublishedError | None:
     """Decides whether to publish a new build; returns None, or the error to raise if the build is refused.
 
-    The argument `comparisons` holds the parts of a publishing condition, such as `ndcg@10 >= 0.97 * live`.
-    The new build is refused if at least one part of the publishing condition is false. A refused build stays
-    on disk beside the live build. If there is no live build yet, the new build is published even if the
-    publishing condition is false. Before the call of `judge`, the sections of the new build's manifest must
-    have been written.
+    The argument `comparisons` holds the comparisons that "and" joins in a publishing condition, such as
+    `ndcg@10 >= 0.97 * live`. The new build is refused if at least one of the comparisons is false. A refused
+    build stays on disk beside the live build. If there is no live build yet, the new build is published even
+    if the publishing condition is false. Before the call of `judge`, the sections of the new build's manifest
+    must have been written.
     """
     live = figures_of_live(writer.directory)
     faults = [fault for one in comparisons if (fault := one.fault(figures_in(writer.sections), live))]

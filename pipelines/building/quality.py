@@ -37,8 +37,8 @@ _EASE_UP_TO = 3_000
 """The largest number of movies for which the baseline EASE is trained; with more movies, the training takes
 too long."""
 _QUALITY = "quality"
-"""The name of the checkpoint that holds the measured metrics of a build. Besides the metrics, the checkpoint
-holds what the function `find_on_part` chose, such as the number of training rounds."""
+"""The name of the checkpoint that holds the metrics of a build. The checkpoint named `_QUALITY` also holds
+what the function `find_on_part` chose, such as the number of training rounds."""
 _MEASURED = "measured"
 """The name of the folder of checkpoints for training the model whose quality is measured."""
 _SHOWN = ("ndcg@10", "recall@10", "mae", "rmse")
@@ -88,9 +88,9 @@ def find_on_part(
         config: the settings of the build.
         checkpoints: the checkpoints of the build.
         features: the vectors that `content_features` computes from metadata; None without metadata.
-        traits: the metadata by which similar movies are compared; None to learn no weights for the table of
-            similar movies.
-        runner: the runner whose workers train the heads of the models.
+        traits: the movies' categories, words, series and links, by which similar movies are found; None to
+            learn no weights for the table of similar movies.
+        runner: trains the heads of the models, in this process or in workers of Ray.
     """
     saved = checkpoints.load(_QUALITY)
     if saved is not None:

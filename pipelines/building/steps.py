@@ -42,9 +42,9 @@ class Steps:
     def begin(self, expected: float | None = None) -> None:
         """Logs that the next step of the build begins.
 
-        The remaining time is estimated from the time of the completed steps other than the step that reads
-        files. As long as no other step is complete, the remaining time is `expected`, in seconds; None means
-        unknown.
+        The remaining time of the build is estimated from the time of the completed steps, without the step
+        that reads the files. Until a step after the reading of the files is complete, the remaining time of
+        the build is taken to be `expected`, in seconds; None means unknown.
         """
         names = self._names[: self._num_begun]
         name = self._names[self._num_begun]

@@ -196,8 +196,8 @@ def _count(
 ) -> dict[str, float]:
     """Estimates the numbers of rows, bytes, reviewers and movies of files from samples of the files.
 
-    The array `samples` holds a sample of each file in `sources`. The returned numbers are estimates for files
-    whose total size is the factor `longer` times the total size of the files in `sources`.
+    The array `samples` holds a sample of each file in `sources`. The numbers of rows, bytes, reviewers and
+    movies are estimated for files that are, in total, `longer` times as large as the files in `sources`.
     """
     with work_database(config) as database:
         add_functions(database)

@@ -21,9 +21,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ColdCatalogue:
-    """Holds the metadata of all movies, and the reviews of cold movies, as arrays that can be saved.
+    """Holds as arrays the metadata of all movies, and the few reviews that some cold movies have.
 
-    A cold movie is a movie with no reviews, or with too few reviews for training.
+    A cold movie is a movie with no reviews, or with too few reviews for training. A checkpoint can save the
+    arrays.
     """
 
     new_rows: NDArray[np.int64]
@@ -33,8 +34,9 @@ class ColdCatalogue:
     """int64 [num_movies + 1]: the words of movie i are at the positions from `word_offsets[i]` to before
     `word_offsets[i + 1]` of `word_columns`."""
     word_columns: NDArray[np.int32]
-    """int32 [num_words], for each word in each movie's metadata, the word's column in the matrix `words`: 0
-    to NUM_COLUMNS - 1. The column number is a hash of the word."""
+    """int32 [num_words], the columns of the matrix `words` that belong to the movies' words: first all
+    columns for the words of movie 0, then all columns for the words of movie 1, and so on. The column of a
+    word is a hash of the word, from 0 to NUM_COLUMNS - 1."""
     word_counts: NDArray[np.float32]
     """float32 [num_words], for each word in each movie's metadata, `1 + log(number of occurrences in the
     metadata)`."""
@@ -72,7 +74,7 @@ class ColdCatalogue:
 
     @property
     def num_reviews(self) -> NDArray[np.int64]:
-        """Returns each cold movie's number of reviews, which were not trained on: int64 [num_new]."""
+        """Returns how many reviews each cold movie has, int64 [num_new]; training leaves out the reviews."""
         return np.bincount(self.review_movie_rows, minlength=self.num_movies)[self.new_rows]
 
     @property
@@ -82,7 +84,11 @@ class ColdCatalogue:
 
     @property
     def link_matrix(self) -> csr_array:
-        """Returns a sparse matrix that holds 1 for each pair of linked movies, [num_movies, num_movies]."""
+        """Returns which movies the metadata links: a sparse matrix of 0 and 1, [num_movies, num_movies].
+
+        An entry is 1 if the metadata of the row's movie says that customers also viewed or bought the
+        column's movie.
+        """
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.links), dtype=np.float32)
@@ -90,10 +96,10 @@ class ColdCatalogue:
 
 
 def read_cold_catalogue(database: duckdb.DuckDBPyConnection) -> ColdCatalogue | None:
-    """Adds cold movies to the prepared tables, numbers all movies anew by id, and reads the metadata.
+    """Adds cold movies to the tables of the database, renumbers all movies by id, and reads the metadata.
 
-    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the function returns None and does not
-    change the tables.
+    If fewer than FEWEST_DESCRIBED reviewed movies have metadata, the function returns None, and leaves the
+    tables `movies` and `reviews` of the database unchanged.
     """
     [(num_described,)] = database.execute(
         "select count(*) from movies where coalesce(title, category, brand, description) is not null"

@@ -39,8 +39,8 @@ class MovieVectors(NamedTuple):
     """float32 [num, dim + 2], the rating head's movie vectors; the last two columns hold each
     movie's bias and the logarithm of the movie's scale; a high scale makes predicted distributions narrow."""
     rating_history_vectors: Floats | None = None
-    """float32 [num, 2 * dim], two vectors for each movie: a review of the movie adds the first vector, and a
-    multiple of the second vector, to the reviewer's vector in the rating head."""
+    """float32 [num, 2 * dim], two vectors for each movie, `first` and `second`. A review of the movie adds
+    `first + (rating - mean rating of the movie) * second` to the reviewer's vector in the rating head."""
     movie_means: Floats | None = None
     """float32 [num], the mean rating of each movie in stars, as the rating head holds it."""
 
@@ -72,7 +72,7 @@ class MovieVectors(NamedTuple):
         )
 
     def into(self, model: Model) -> Model:
-        """Returns a copy of a model that has the vectors of this object as movie vectors."""
+        """Returns a copy of `model` in which the vectors of this object replace the movie vectors."""
         rating = model.rating
         if rating is not None:
             parts = (self.rating_movie_vectors, self.rating_history_vectors, self.movie_means)
@@ -104,10 +104,11 @@ class MovieVectors(NamedTuple):
 class ColdMapping:
     """Predicts movie vectors from words of metadata; an index stores each field of the mapping as an array.
 
-    The words of a movie's metadata are first weighted by rarity (TF-IDF). A truncated singular value
-    decomposition then reduces the TF-IDF weights to a few features (latent semantic analysis). Finally, ridge
-    regression maps the features to vectors. The known words are the words for which the mapping has a weight;
-    a movie with few known words gets nearly the mean vector.
+    The mapping first weighs the words of a movie's metadata by rarity (TF-IDF). A truncated singular value
+    decomposition reduces the TF-IDF weights of a movie's words to a few numbers, called features (latent
+    semantic analysis). Ridge regression maps a movie's features to the movie's vectors in the model. The
+    known words are the words for which the mapping has a weight; a movie without known words gets the vectors
+    in `intercepts`.
     """
 
     columns: NDArray[np.int32]
@@ -131,7 +132,7 @@ class ColdMapping:
         return np.asarray(weighed @ self.components, dtype=np.float32)
 
     def table(self, features: Floats) -> Floats:
-        """Predicts the vectors of movies from features, as a table with a row of numbers for each movie.
+        """Predicts from features the vectors of movies; the returned table has one row for each movie.
 
         The table is float32 [num_movies, num_targets], with the columns that `MovieVectors.table` returns.
         """

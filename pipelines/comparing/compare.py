@@ -105,7 +105,7 @@ def _quality(engine: Engine) -> dict[str, float]:
 
 
 def _side_by_side(old: Mapping[str, float], new: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Returns, for each number, the old value, the new value, the change, and the relative change."""
+    """Returns for each count or metric the old value, the new value, the change, and the relative change."""
     found = {}
     for name in dict.fromkeys((*old, *new)):
         one, other = old.get(name), new.get(name)

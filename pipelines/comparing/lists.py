@@ -43,9 +43,9 @@ def compare_lists(
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Compares the top lists that two indexes make for a random sample of the reviewers in both indexes.
 
-    The function returns how much the old and the new lists overlap, and which movies are in more or in fewer
-    of the new lists. The overlap of two lists is the number of movies that are in both lists, divided by the
-    length of the longer list.
+    The function returns how much the reviewers' old lists and new lists overlap. It also returns the movies
+    that the new index lists for more reviewers, or for fewer reviewers, than the old index does. The overlap
+    of two lists is the number of movies that are in both lists, divided by the length of the longer list.
     """
     sample = np.arange(len(reviewers.old))
     if len(sample) > _REVIEWERS:
@@ -114,9 +114,10 @@ def compare_popularity(old: Engine, new: Engine, movies: Pairs) -> dict[str, lis
 def _common_numbers(old: Engine, new: Engine, movies: Pairs) -> tuple[Rows, Rows]:
     """Numbers the movies of two indexes, so that a movie in both indexes has one number.
 
-    The function returns an array for the old index, and an array for the new index. Entry i of the array for
-    the old index is the number of the movie in row i of the old index. Entry i of the array for the new index
-    is the number of the movie in row i of the new index.
+    The function returns two arrays of movie numbers: one array for the movies of the old index, and one array
+    for the movies of the new index. Entry i of the first array is the number that the function gives to the
+    movie in row i of the old index. Entry i of the second array is the number that the function gives to the
+    movie in row i of the new index.
     """
     of_old = new.num_movies + np.arange(old.num_movies)
     of_old[movies.old] = movies.new
@@ -149,12 +150,13 @@ def _lists_of(engine: Engine, reviewer_rows: Rows, numbers: Rows) -> NDArray[np.
 def _movers(
     gains: Doubles, describe: Callable[[int], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Describes the movies with the largest gains and with the largest losses: at most `_MOVERS` of each.
+    """Describes which movies, by the changes in `gains`, rose most and fell most: up to `_MOVERS` of each.
 
-    The array `gains`, float64 [old.num_movies + new.num_movies], holds by how much a movie's share of the
-    popularity has grown, or the number of top lists with the movie. A negative number is a loss. A movie's
-    position in `gains` is the movie's number from `_common_numbers`. The function `describe` takes a movie's
-    number, and returns the description of the movie.
+    The array `gains`, float64 [old.num_movies + new.num_movies], holds for each movie the change from the old
+    to the new index: the change of the movie's share of popularity, or the change of the number of top lists
+    that hold the movie. A negative number in `gains` means that the share or number of top lists has fallen.
+    A movie's position in `gains` is the movie's number from `_common_numbers`. The function `describe` takes
+    a movie's number, and returns the description of the movie.
     """
     order = np.argsort(-gains, kind="stable")
     risen = [int(number) for number in order[:_MOVERS] if gains[number] > 0]

@@ -41,11 +41,10 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
             texts are not to be compared.
 
     Returns:
-        An array that finds copies by film, and an array that finds copies by text, int64 [num_reviews] each.
-        In the array for copies by film, two reviews have equal numbers if the same reviewer reviewed the same
-        film. In the array for copies by text, two reviews have equal numbers if the same reviewer wrote both
-        reviews with equal text, time and rating. If `texts` is None, or if no review has a text, the function
-        returns only the array that finds copies by film.
+        Two arrays of review numbers, int64 [num_reviews] each: the film array and the text array. In the film
+        array, two reviews have equal numbers if the same reviewer reviewed the same film. In the text array,
+        two reviews have equal numbers if the same reviewer wrote both reviews with equal text, time and
+        rating. If `texts` is None, or if no review has a text, the function returns only the film array.
     """
     by_film = _numbered(reviews.reviewer_rows, films[reviews.movie_rows])
     if texts is None or not texts.any():
@@ -58,9 +57,9 @@ def copy_groups(reviews: Reviews, films: Rows, texts: Rows | None = None) -> tup
 def separate(held_out: NDArray[np.bool_], groups: Sequence[Rows]) -> NDArray[np.bool_]:
     """Moves a held-out review to the training reviews if a training review is a copy of the held-out review.
 
-    A model that was trained on one copy of a review would predict another copy too well. Held-out reviews are
-    moved to the training reviews again and again, until no held-out review has a copy among the training
-    reviews.
+    If a model were trained on a copy of a held-out review, the held-out review would be too easy to predict,
+    and the measured quality would be too high. Held-out reviews are moved to the training reviews again and
+    again, until no held-out review has a copy among the training reviews.
 
     Args:
         held_out: marks the held-out reviews, bool [num_reviews].

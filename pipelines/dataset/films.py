@@ -20,8 +20,9 @@ MIN_COPIES = 2
 is not enough, because a reviewer may repeat a text for two films."""
 MIN_SHARE_COPIED = 0.5
 """Two movies count as one film only if at least this share of the reviews of the less reviewed movie are
-copied reviews. Shops copy all reviews between variants of a film, while a reviewer repeats a text for a few
-films at most."""
+copied reviews. The share of copied reviews is high for variants of one film, because shops copy all reviews
+between variants. The share of copied reviews is low for two films, because a reviewer repeats a text for a
+few films at most."""
 _MAX_COPIES = 12
 """If a reviewer wrote one text about more than this number of movies, the text is a stock phrase, and the
 reviews with the text do not count as copies."""
@@ -61,9 +62,9 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
     """Groups movies into films by titles and given pairs of movies; returns film numbers, int64 [num_movies].
 
     Each row of the array `copies`, int [num_pairs, 2], holds the movie rows of two movies that share copied
-    reviews. The array `copies` is sorted: the two movies in the first row of `copies` are most likely to be
-    variants of one film. Two movies in a row of `copies` become one film, unless the titles of the two movies
-    name different films.
+    reviews. The rows of `copies` are sorted: the two movies that share the most copied reviews come first,
+    because such movies are most likely to be variants of one film. The two movies of one row of `copies`
+    become one film, unless their titles name different films.
     """
     numbers = film_rows(titles)
     # The dictionary `called` holds the known titles of each film number. A film without titles may be joined
@@ -91,7 +92,8 @@ def join_films(titles: Sequence[str | None], copies: NDArray[np.integer]) -> Row
 def _may_be_one(first: TitledFilm, second: TitledFilm) -> bool:
     """Tells whether two titles may name one film.
 
-    If both titles have a year, the years must be equal. One title must have all words of the other title.
+    Two titles with different years name two films. Two titles also name two films if each title has a word
+    that the other title lacks.
 
     Titles that differ in a number, or in a word of `_PART_WORDS` such as "season", name two films. Two
     seasons of a series stay two films even if they share reviews, because shops copy reviews between seasons.

@@ -70,11 +70,12 @@ def popularity_of(
 ) -> Floats:
     """Returns the popularity of each movie: float32 [num_movies].
 
-    The popularity of a movie is the sum of the weights of the movie's reviews. At the age 0, a like weighs 1,
-    and every other review weighs `model.blend.other_weight`; older reviews weigh less.
+    The popularity of a movie is the sum of the weights of the movie's reviews. A like of the age 0 weighs 1,
+    and any other review of the age 0 weighs `model.blend.other_weight`; older reviews weigh less.
 
     Args:
-        model: the model, which says how much a review with each rating level weighs at the age 0.
+        model: the model, whose `review_weights` hold the weight of a review of the age 0 for each rating
+            level.
         histories: the histories of all reviewers; together, the histories hold all reviews.
         times: the time of each review in unix seconds, int [num_reviews]; 0 for a review without a time.
         half_life_days: the age, in days, at which the weight of a review is halved.

@@ -96,9 +96,9 @@ class Reviews:
         return np.bincount(self.movie_rows, minlength=self.num_movies)
 
     def offsets(self) -> Rows:
-        """Returns the position of each reviewer's first review, int64 [num_reviewers + 1].
+        """Returns the position of each reviewer's first review, and at the end the number of all reviews.
 
-        The last number of the returned array is the number of all reviews.
+        The returned array is int64 [num_reviewers + 1], because its last entry is the number of all reviews.
         """
         return np.concatenate([[0], np.cumsum(self.reviewer_counts())]).astype(np.int64)
 
@@ -249,8 +249,8 @@ def like_count_of(
 
     If the setting `rating.like_rating` has a value, the function returns this value. If the setting
     `rating.like_rating` is None, the function chooses the smallest count that makes at most half of all
-    reviews likes. If more than half of all reviews have the highest count, the function returns the highest
-    count.
+    reviews likes. If more than half of all reviews have the highest count of the data, the function returns
+    this highest count.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:

@@ -1,9 +1,9 @@
-"""Scores the sentiment of review texts with a lexicon, and mixes sentiment into ratings for training.
+"""Scores the sentiment of review texts with a lexicon, and mixes sentiment into training ratings.
 
 The lexicon is VADER (Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of
 Social Media Text", 2014). VADER is part of an installed Python package, so scoring downloads nothing. VADER
-is made for single sentences; VADER's score of a whole review would mostly reflect the length of the review.
-The sentiment of a review is the mean of the VADER scores of the review's sentences.
+is made for single sentences, and the VADER score of a whole review would mostly reflect the length of the
+review. The sentiment of a review is therefore the mean of the VADER scores of the review's sentences.
 """
 
 from __future__ import annotations
@@ -113,10 +113,11 @@ def training_reviews(reviews: Reviews, config: SentimentConfig) -> Reviews:
     """Mixes sentiment into the ratings of training reviews if the setting `sentiment.use` is true.
 
     A review's new rating is the rating level nearest to `(1 - weight) * stars + weight * sentiment_stars`. In
-    the formula of the new rating, `weight` is the setting `sentiment.weight`, `stars` is the review's rating,
-    and `sentiment_stars` is the review's sentiment, converted to stars by the function `sentiment_stars`. A
-    review without sentiment keeps its rating. The argument `reviews` must not hold test reviews, because the
-    ratings of all reviews in `reviews` decide how sentiment is converted to stars.
+    `(1 - weight) * stars + weight * sentiment_stars`, `weight` is the setting `sentiment.weight`, and `stars`
+    is the review's old rating. The number `sentiment_stars` is the review's sentiment, converted to stars by
+    the function `sentiment_stars`. A review without sentiment keeps its rating. The argument `reviews` must
+    not hold test reviews, because the ratings of all reviews in `reviews` decide how sentiment is converted
+    to stars.
 
     Raises:
         ValueError: the setting `sentiment.use` is true, but no sentiment was computed for the reviews.
@@ -136,9 +137,10 @@ def sentiment_stars(sentiment: NDArray[np.floating], stars: NDArray[np.floating]
     """Converts sentiment to stars by rank, so that the converted stars are distributed like `stars`.
 
     If n reviews have one star, the n reviews with the lowest sentiment are converted to one star; the reviews
-    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment occupy
-    several successive ranks, and all get the stars that belong to the middle one of these ranks. The arrays
-    `sentiment` and `stars` and the returned array hold one number for each review.
+    with the next higher sentiment are converted to two stars, and so on. Reviews of equal sentiment share
+    several successive ranks in the order of sentiment. All reviews of equal sentiment get the stars at the
+    middle one of the shared ranks in the sorted array `stars`. The arrays `sentiment` and `stars` and the
+    returned array hold one number for each review.
 
     >>> sentiment_stars(np.array([0.9, -0.5, 0.1, 0.8]), np.array([5.0, 2.0, 5.0, 4.0])).tolist()
     [5.0, 2.0, 4.0, 5.0]
