@@ -233,19 +233,22 @@ class OpenedIndex:
     @cached_property
     def vector_index(self) -> VectorIndex:
         """Returns the vector index of the movies; limits FAISS, which searches the vectors, to one thread."""
-        if self.artifact.has(layout.ADDRESS_FILE):
-            from engine.artifact.databases import open_collection
-
-            return open_collection(self.artifact, self.model.relevance.movie_vectors.shape)
+        name = layout.ADDRESS_FILE if self.artifact.has(layout.ADDRESS_FILE) else layout.VECTOR_INDEX_FILE
+        path, vectors = self.artifact.handle(name), self.model.relevance.movie_vectors
         # One query is too little work for several threads, which would also compete with NumPy's threads.
         set_threads(1)
-        path, vectors = self.artifact.handle(layout.VECTOR_INDEX_FILE), self.model.relevance.movie_vectors
         try:
-            index = FaissIndex.load(path)
+            index: VectorIndex
+            if name == layout.ADDRESS_FILE:
+                from indexes.milvus_index import MilvusIndex
+
+                index = MilvusIndex.load(path, self.artifact.home / self.artifact.build_directory.name)
+            else:
+                index = FaissIndex.load(path)
             if (index.num_vectors, index.dim) != vectors.shape:
                 raise VectorIndexError("it does not hold the vectors of the movies")
         except VectorIndexError as error:
-            reason = str(error).replace(str(path), layout.VECTOR_INDEX_FILE)
+            reason = str(error).replace(str(path), name)
             raise ArtifactCorruptError(
                 f"The vector index of {self.artifact.directory} cannot be read ({reason}); restore the index "
                 "from a copy, or build it again with engine reindex"

@@ -26,7 +26,7 @@ from engine.errors import ArtifactCorruptError, ArtifactError
 
 if TYPE_CHECKING:
     from indexes.database import Database
-    from indexes.milvus_index import Address, MilvusIndex
+    from indexes.milvus_index import Address
 
 logger = logging.getLogger(__name__)
 
@@ -74,29 +74,6 @@ class _Notes:
         partial.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         flush(partial)
         partial.replace(directory / layout.COLLECTIONS)
-
-
-def open_collection(artifact: Artifact, shape: tuple[int, ...]) -> MilvusIndex:
-    """Opens the vector index of a build whose vectors, of shape `shape`, are in a collection of a database.
-
-    Raises:
-        ArtifactCorruptError: the address of the collection is damaged.
-    """
-    from indexes.base import VectorIndexError
-    from indexes.milvus_index import MilvusIndex
-
-    path = artifact.handle(layout.ADDRESS_FILE)
-    try:
-        index = MilvusIndex.load(path, artifact.home / artifact.build_directory.name)
-        if (index.num_vectors, index.dim) != shape:
-            raise VectorIndexError("it does not hold the vectors of the movies")
-        return index
-    except VectorIndexError as error:
-        reason = str(error).replace(str(path), layout.ADDRESS_FILE)
-        raise ArtifactCorruptError(
-            f"The vector index of {artifact.directory} cannot be read ({reason}); restore the index from a "
-            "copy, or build it again with engine reindex"
-        ) from error
 
 
 def require_server(artifact: Artifact, why: str) -> None:
