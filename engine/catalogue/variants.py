@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows, are_new, distinct, spans
+from engine.arrays import Doubles, Rows, are_new, distinct, spans
 from engine.artifact.arrays import check_rows, check_spans
 from engine.artifact.layout import VARIANT_ARRAYS
 
@@ -103,7 +103,7 @@ class Variants:
         several: NDArray[np.bool_] = self._groups[movie_rows] >= 0
         return several
 
-    def one_each(self, movie_rows: Rows, preference: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def one_each(self, movie_rows: Rows, preference: Doubles) -> NDArray[np.bool_]:
         """Chooses one of the given movies for each film: the movie with the highest number in `preference`.
 
         The array `movie_rows`, int64 [num], holds the rows of the given movies in ascending order. The array

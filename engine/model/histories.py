@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import distinct, spans
+from engine.arrays import Floats, distinct, spans
 from engine.artifact.arrays import check_rows, check_spans
 
 _REVIEWS_AT_ONCE = 2**20
@@ -151,12 +151,12 @@ class Histories:
             yield slice(begin, end), self._checked(part)
 
 
-def recency_weights(ages: NDArray[np.integer], power: float) -> NDArray[np.float32]:
+def recency_weights(ages: NDArray[np.integer], power: float) -> Floats:
     """Returns the weight `n ** -power` of each review, where `ages` says that the review is the n-th last.
 
     Example:
         >>> recency_weights(np.array([3, 2, 1]), 1.0).round(3).tolist()
         [0.3330000042915344, 0.5, 1.0]
     """
-    weights: NDArray[np.float32] = ages.astype(np.float32) ** np.float32(-power)
+    weights: Floats = ages.astype(np.float32) ** np.float32(-power)
     return weights

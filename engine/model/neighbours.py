@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Doubles, Rows, distinct_places, parts_of, places_held, sums
+from engine.arrays import Doubles, Floats, Rows, distinct_places, parts_of, places_held, sums
 from engine.artifact.arrays import check_rows, check_spans
 from engine.model.histories import Histories, recency_weights
 
@@ -52,7 +52,7 @@ class NeighbourTable:
     `offsets[i + 1]` of the arrays `movie_rows` and `weights`."""
     movie_rows: NDArray[np.int32]
     """int32 [num_pairs], the row of each neighbour."""
-    weights: NDArray[np.float32]
+    weights: Floats
     """float32 [num_pairs], the similarity of each movie and its neighbour."""
     is_stored: bool = False
     """Whether the arrays are files of an index; row numbers from files are checked at each use, because files
@@ -63,7 +63,7 @@ class NeighbourTable:
         """Returns the number of movies in the table, including movies without neighbours."""
         return len(self.offsets) - 1
 
-    def of(self, movie_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def of(self, movie_row: int) -> tuple[NDArray[np.int32], Floats]:
         """Returns the rows of one movie's neighbours, and the similarity of each neighbour."""
         [begin], [length], found = self.look_up(np.array([movie_row]))
         return found.astype(np.int32), self.weights[begin : begin + length]

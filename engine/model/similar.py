@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Rows
+from engine.arrays import Floats, Rows
 from engine.artifact.arrays import check_finite
 from engine.artifact.layout import ARRAY_ENDING, SIMILAR_ARRAYS
 from engine.artifact.reader import Artifact
@@ -33,7 +33,7 @@ class SimilarTable:
         shared = arrays.pop("shared")
         return cls(NeighbourTable(**arrays, is_stored=True), shared)
 
-    def of(self, movie_row: int) -> tuple[Rows, NDArray[np.float32], NDArray[np.int32]]:
+    def of(self, movie_row: int) -> tuple[Rows, Floats, NDArray[np.int32]]:
         """Returns a movie's most similar movies: their rows, similarities and numbers of shared reviewers."""
         rows, similarities = self.table.of(movie_row)
         check_finite(similarities, "similar movies")

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.answers import MappedMovie
-from engine.arrays import Rows, distinct, k_highest
+from engine.arrays import Floats, Rows, distinct, k_highest
 from engine.artifact.ids import IdTable
 from engine.catalogue.cards import MovieCards
 from engine.catalogue.variants import Variants
@@ -30,7 +29,7 @@ NO_CATEGORY = "no category"
 class MovieMap(NamedTuple):
     """Holds a map of movies: positions on a plane, where movies with similar vectors are near each other."""
 
-    points: NDArray[np.float32]
+    points: Floats
     """float32 [num_mapped, 2], the position of each movie on the plane."""
     categories: list[str]
     """The main category of each movie on the map; "other" for categories outside the most common ones."""

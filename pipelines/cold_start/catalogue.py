@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats
 from pipelines.dataset.words import FEWEST_DESCRIBED, NUM_COLUMNS, read_words
 from pipelines.work.database import run
 
@@ -37,7 +38,7 @@ class ColdCatalogue:
     """int32 [num_words], the columns of the matrix `words` that belong to the movies' words: first all
     columns for the words of movie 0, then all columns for the words of movie 1, and so on. The column of a
     word is a hash of the word, from 0 to NUM_COLUMNS - 1."""
-    word_counts: NDArray[np.float32]
+    word_counts: Floats
     """float32 [num_words], for each word in each movie's metadata, `1 + log(number of occurrences in the
     metadata)`."""
     links: NDArray[np.int32]
@@ -48,7 +49,7 @@ class ColdCatalogue:
     reviews, with which the model was not trained."""
     review_movie_rows: NDArray[np.int32]
     """int32 [num_reviews], the movie row of each review of a cold movie."""
-    ratings: NDArray[np.float64]
+    ratings: Doubles
     """float64 [num_reviews], the rating of each review of a cold movie; NaN for a review without a rating."""
     times: NDArray[np.int64]
     """int64 [num_reviews], the time of each review of a cold movie in unix seconds; 0 for a review without a

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Doubles, Floats
 from engine.config.sections import Config
 from pipelines.dataset.copies import copy_groups, read_texts
 from pipelines.dataset.films import film_rows
@@ -150,7 +150,7 @@ def _copies(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     }
 
 
-def _levels(ratings: NDArray[np.float64]) -> NDArray[np.float32]:
+def _levels(ratings: Doubles) -> Floats:
     """Returns the distinct ratings, ascending; replaces 100 or more ratings by 100 evenly spaced levels."""
     levels = np.unique(ratings).astype(np.float32)
     if len(levels) < _MOST_LEVELS:

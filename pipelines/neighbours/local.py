@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import k_highest
+from engine.arrays import Floats, k_highest
 from engine.model.neighbours import NeighbourTable
 from pipelines.dataset.reviews import Reviews
 from pipelines.neighbours.sparse import review_matrix, strongest_of_dense, table_of
@@ -111,7 +111,7 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
     shared = csr_array(signals.T @ signals)
     roots = np.sqrt(np.maximum(shared.diagonal(), 1e-9))
     inputs: list[NDArray[np.int32]] = []
-    strengths: list[list[NDArray[np.float32]]] = [[] for _ in penalties]
+    strengths: list[list[Floats]] = [[] for _ in penalties]
     for movie in range(shared.shape[0]):
         found = slice(shared.indptr[movie], shared.indptr[movie + 1])
         others, common = shared.indices[found], shared.data[found]
@@ -129,7 +129,7 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
     return [csr_array(csr_array((np.concatenate(one), places, offsets), shape=shape).T) for one in strengths]
 
 
-def _filter(signals: csr_array, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _filter(signals: csr_array, seed: int) -> tuple[Floats, Floats]:
     """Computes two matrices A and B, for which `A @ B.T` is the low-pass filter of `local_neighbours`.
 
     The matrices A and B have the shape [num_movies, num_components]. The low-pass filter is a matrix with a

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.arrays import Floats, Rows
 from engine.config.sections import Config
 from engine.errors import DataError
 from engine.model.histories import recency_weights
@@ -118,7 +118,7 @@ def _measure_neighbours(data: TuningData, config: Config, on_figure: OnFigure) -
     histories = histories_of(data.train)
     offsets = histories.offsets
 
-    def score(reviewer_rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def score(reviewer_rows: Rows) -> Floats:
         scores = np.zeros((len(reviewer_rows), data.train.num_movies), dtype=np.float32)
         for place, row in enumerate(reviewer_rows):
             history = slice(offsets[row], offsets[row + 1])
