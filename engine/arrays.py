@@ -244,8 +244,9 @@ def _below_bounds(numbers: NDArray[np.floating], k: int) -> tuple[Rows, NDArray[
 
     For each row, the function chooses a bound, so that at least k numbers of the row are less than or equal
     to the bound. The candidates of the row are the numbers of the row that are less than or equal to the
-    bound. If very many numbers of the row equal the bound, only the leftmost of the equal numbers are
-    candidates. The k lowest numbers of a row are always among the candidates of the row.
+    bound. If far more than k numbers of a row are less than or equal to the row's bound, the numbers equal to
+    the bound are taken from the left, and only until the row has k candidates. The k lowest numbers of a row
+    are always among the candidates of the row.
 
     Returns:
         The columns of the candidates for the k lowest numbers, int64 [num_rows, most], ascending in each row;

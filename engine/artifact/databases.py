@@ -115,7 +115,7 @@ def alias_of(directory: Path) -> str | None:
 
 
 def follow_live(directory: Path, build: str) -> None:
-    """Makes the alias point to the collection of the build that is about to become live.
+    """Points the alias of an index in the vector database to the collection of the next live build.
 
     Raises:
         ArtifactError: the database of the build cannot be reached; the address of the database is damaged.

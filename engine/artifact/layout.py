@@ -279,10 +279,10 @@ older indexes."""
 COLD_SECTION = "cold"
 """The manifest section about the cold movies; absent if the build had no metadata to learn from."""
 COLD_SLOPES = {"neighbours": "neighbours", "history_neighbours": "chosen_neighbours"}
-"""Maps two fields of `Model`, which hold neighbour tables, to the keys of the tables' slopes in the manifest
-section `cold`. A neighbour table's slope says how much the weight that the table gives to a pair of movies
-grows with the similarity of the pair's metadata. The slope helps to estimate the weights of cold movies
-(movies without reviews) in the table."""
+"""Each key names a field of `Model` that holds a neighbour table; each value is the key under which the
+manifest section `cold` stores a number of the table, the slope. A neighbour table's slope says how much the
+weight that the table gives to a pair of movies grows with the similarity of the pair's metadata. The slope
+helps to estimate the weights of cold movies (movies without reviews) in the table."""
 UPDATES_SECTION = "updates"
 """The manifest section about the reviews that were added after the training."""
 MOVIES_ADDED_SECTION = "movies_added"

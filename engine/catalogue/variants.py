@@ -109,7 +109,8 @@ class Variants:
         The array `movie_rows`, int64 [num], holds the rows of the given movies in ascending order. The array
         `preference`, float64 [num], holds a number for each given movie, such as the number of reviews of the
         movie. If several variants of a film have the highest number in `preference`, the first of these
-        variants is chosen. The function returns a bool array, [num], that is True for each chosen movie.
+        variants is chosen. The function returns a bool array, [num], that is True for each given movie that
+        is chosen for the movie's film.
         """
         if not self:
             return np.ones(len(movie_rows), dtype=bool)

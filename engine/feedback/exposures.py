@@ -1,9 +1,10 @@
 """Records which recommendation lists were shown to whom, in Parquet files.
 
 A shown list is first appended, as a line of JSON, to a file. From time to time, the file of JSON lines is
-converted to a Parquet file, which appears only when the Parquet file is complete. If a process is killed, its
-file of JSON lines stays in the folder. When a process begins to record lists in a folder, the process
-converts the files of JSON lines that killed processes left in the folder to Parquet files.
+converted to a Parquet file, which appears only when the Parquet file is complete. If a process that records
+shown lists is killed, the process leaves a file of JSON lines behind. When a process begins to record lists
+in a folder, the process converts the files of JSON lines that killed processes left in the folder to Parquet
+files.
 """
 
 from __future__ import annotations

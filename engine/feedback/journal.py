@@ -162,10 +162,11 @@ class Tail:
         """Returns `begin` if the journal has this position; otherwise a position nearby from which to read.
 
         The position `begin` names a segment (file of the journal) and a number of bytes in the segment. If
-        the segment of `begin` has fewer bytes now, the segment was replaced, and the method returns the start
-        of the segment. If the segment of `begin` is missing, the method returns the start of the next
-        segment. The method returns None if the segment of `begin` is missing and no later segment exists, or
-        if `begin` belongs to another journal. None tells the caller to read from the start of the journal.
+        the segment that `begin` names has fewer bytes than `begin` says, the segment was replaced, and the
+        method returns the start of the segment. If the segment that `begin` names is missing, the method
+        returns the start of the next segment. The method returns None if the segment that `begin` names is
+        missing and no later segment exists, or if `begin` belongs to another journal. None tells the caller
+        to read from the start of the journal.
         """
         for segment in self._journal.segments():
             if segment.token != begin.token:

@@ -1,10 +1,10 @@
 """Computes the vectors, biases and scales of newcomers: reviewers whose reviews were not used in training.
 
 A newcomer's vectors are computed from the newcomer's history. Two numbers of the rating head, a newcomer's
-bias and log scale, are fitted to the newcomer's ratings in a few steps of Fisher scoring. The log scale is
-the logarithm of a number that sets how narrow the distribution of a predicted rating is. Newcomers have no
-embedding in the relevance head, because in `benchmarks/newcomers.py` embeddings that were fitted to
-newcomers' reviews did not improve the newcomers' top lists.
+bias and log scale, are fitted to the newcomer's ratings in a few steps of Fisher scoring. A newcomer's log
+scale is the logarithm of the newcomer's scale: the higher the scale, the narrower the distribution of a
+predicted rating. Newcomers have no embedding in the relevance head, because in `benchmarks/newcomers.py`
+embeddings that were fitted to newcomers' reviews did not improve the newcomers' top lists.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from engine.model.values import Reviewer
 BIAS_PENALTY, SCALE_PENALTY = 4.0, 5.0
 """Two factors that keep a newcomer's bias and log scale near 0 when the bias and the log scale are fitted to
 the newcomer's ratings. The log scale is the logarithm of a reviewer's scale in the rating head: the higher
-the scale, the narrower the distribution of a predicted rating. The fit subtracts `BIAS_PENALTY * bias**2 +
-SCALE_PENALTY * log_scale**2` from the log likelihood of the newcomer's ratings. `BIAS_PENALTY` and
-`SCALE_PENALTY` were chosen on held-out reviews, for newcomers with 1 to 500 reviews. With the penalty factors
-of training, the fit would follow the ratings of short histories too closely."""
+the scale, the narrower the distribution of a predicted rating. The fitted bias and log scale maximize the log
+likelihood of the newcomer's ratings minus the penalty `BIAS_PENALTY * bias**2 + SCALE_PENALTY *
+log_scale**2`. `BIAS_PENALTY` and `SCALE_PENALTY` were chosen on held-out reviews, for newcomers with 1 to 500
+reviews. The training of the rating head uses other penalty factors, with which the bias and log scale of a
+newcomer would follow the ratings of a short history too closely."""
 
 _STEPS = 8
 """The number of steps of Fisher scoring, which is enough for biases and log scales to converge."""
@@ -46,8 +47,8 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
     A log scale is the logarithm of a reviewer's scale, which sets how narrow the distribution of a predicted
     rating is. As in training, each rating of a newcomer is predicted from the newcomer's other reviews.
-    Fisher scoring maximizes the log likelihood of all ratings in an ordinal model (McCullagh 1980), minus
-    the penalties that contain the factors `BIAS_PENALTY` and `SCALE_PENALTY`.
+    For each newcomer, Fisher scoring maximizes the log likelihood of the newcomer's ratings in an ordinal
+    model (McCullagh 1980), minus the penalty `BIAS_PENALTY * bias**2 + SCALE_PENALTY * log_scale**2`.
 
     Returns:
         A bias and a log scale for each history, float32 [num, 2]; the bias and the log scale are 0 for an
@@ -76,7 +77,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Computes, for each review, the reviewer's vector from all other reviews of the reviewer's history."""
+    """Computes, for each review, the reviewer's vector in the rating head from the person's other reviews."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of the number of reviews plus 1; without one review, this is the

@@ -33,20 +33,21 @@ RowsOrAll = NDArray[np.integer] | slice
 ALL = slice(None)
 """The slice that selects all movies, in ascending order of movie rows."""
 LEAST_CHANCE = 1e-6
-"""The least chance of a like whose logarithm is taken. A lower chance is raised to `LEAST_CHANCE`, because
-the logarithm of 0 is infinite."""
+"""A chance of a like below `LEAST_CHANCE` is replaced by `LEAST_CHANCE` before the logarithm of the chance is
+taken, because the logarithm of 0 is minus infinity."""
 _LEAST_RATED = 24
 """`Model.rescore_best` predicts the ratings of at least this many movies, the most relevant movies first."""
 _PAIRS = 2**16
-"""The largest number of pairs of reviewer and movie that are scored or rated in one step, which limits
-memory."""
+"""The largest number of pairs of reviewer and movie for which one step computes the relevance or predicts the
+rating. A larger number would need more memory."""
 SUCCESSOR_RECENCY = 1.0
-"""An exponent that makes older reviews weigh less. For the n-th last movie of a history, the weights of its
-successors (movies that often came soon after) are multiplied by `n ** -SUCCESSOR_RECENCY`."""
+"""The exponent that lets older reviews weigh less when `Model.successors` adds to relevance. For
+the n-th last movie of a reviewer's history (n is 1 for the newest review), the weights of the movies that
+often came soon after the n-th last movie are multiplied by `n ** -SUCCESSOR_RECENCY`."""
 
 
 def arrays_of(part: object, names: Mapping[str, str]) -> dict[str, NDArray[Any]]:
-    """Returns the arrays of a component of a model, with the names of the arrays in an index as keys."""
+    """Returns the arrays of `part`, such as a `RatingHead`, keyed by the arrays' names in an index."""
     return {name: getattr(part, field) for field, name in names.items()}
 
 
@@ -58,13 +59,14 @@ class Model:
 
     Attributes:
         neighbours: the similar movies of each movie; two movies are similar if many reviewers reviewed both.
-        history_neighbours: the table of similar movies that ranked held-out likes best; None if `neighbours`
-            ranked them best.
+        history_neighbours: a table with other similarities of movies, which ranked held-out likes better than
+            `neighbours`; None if `neighbours` ranked held-out likes best.
         rating_neighbours: the similar movies of each movie; two movies are similar if reviewers who rated
             both gave similar ratings.
-        successors: for each movie, the movies that often came soon after it in histories; None if such a
-            table did not improve the ranking of held-out likes.
-        doubts: lowers the relevance of cold movies; None if there are no cold movies, or in an older index.
+        successors: for each movie, the movies that often came soon after the movie in histories; None if such
+            a table did not improve the ranking of held-out likes.
+        doubts: an object that lowers the relevance of cold movies (movies without reviews); None if there are
+            no cold movies, or in an older index.
     """
 
     relevance: RelevanceHead
@@ -153,7 +155,7 @@ class Model:
         return arrays
 
     def section(self) -> dict[str, Any]:
-        """Returns those settings of the model that the manifest stores, such as the fields of `Blend`."""
+        """Returns the manifest section about the model: settings such as the fields of `Blend`."""
         return {
             "embedding_dim": self.relevance.embedding_dim,
             "recency_power": self.relevance.recency_power,
@@ -172,12 +174,12 @@ class Model:
 
     @property
     def history_table(self) -> NeighbourTable:
-        """Returns the neighbour table (similar movies of each movie) that compares movies with a history."""
+        """Returns the neighbour table from which the similarity of a movie to a history is computed."""
         return self.neighbours if self.history_neighbours is None else self.history_neighbours
 
     @property
     def near_tables(self) -> list[NearTable]:
-        """Returns the neighbour tables whose sums of similarities are added to a movie's relevance."""
+        """Returns the neighbour tables whose similarities of movies to a history are added to relevance."""
         blend, tables, power = self.blend, [], self.relevance.recency_power
         if blend.neighbour_weight:
             table = self.history_table
@@ -190,7 +192,7 @@ class Model:
     def review_weights(self) -> Floats:
         """Returns the weight of a review of each rating level: float32 [num_levels], 1 for a like.
 
-        The similarity of a movie to a reviewed movie is multiplied by the weight of the review.
+        The similarity of a movie to a movie of a reviewer's history is multiplied by the review's weight.
         """
         if self.rating is None:
             return np.ones(1, dtype=np.float32)
@@ -218,7 +220,7 @@ class Model:
     def _reviewers(
         self, reviewer_rows: NDArray[np.integer] | None, histories: Histories | None
     ) -> tuple[Reviewers, list[Neighbours]]:
-        """Returns a `Reviewers` object, and each reviewed movie's neighbours in each of the `near_tables`."""
+        """Returns a `Reviewers` object, and the neighbours of histories' movies in each of `near_tables`."""
         if histories is None:
             if reviewer_rows is None:
                 raise ValueError("A reviewer without a row needs a history")
@@ -234,17 +236,17 @@ class Model:
         return Reviewers(histories, queries, near, tastes, neighbour_ratings), found
 
     def near_by(self, tables: Sequence[NearTable], histories: Histories) -> MovieSums:
-        """Sums, for each history, each movie's similarities (from `tables`) to the movies of the history.
+        """Adds up, for each movie and each history, the movie's similarities to the movies of the history.
 
-        A similarity to a reviewed movie is multiplied by the weight in `Model.review_weights` of the review's
-        rating level.
+        The similarities are taken from `tables`. The similarities to a movie of a history are multiplied by
+        a weight, which `Model.review_weights` holds for the rating that the reviewer gave to the movie.
         """
         return self._near_by(tables, histories)[0]
 
     def _near_by(
         self, tables: Sequence[NearTable], histories: Histories
     ) -> tuple[MovieSums, list[Neighbours]]:
-        """Returns the result of `near_by`, and each reviewed movie's neighbours in each table of `tables`."""
+        """Returns the result of `near_by`, and the neighbours of histories' movies in each of `tables`."""
         found = [near.table.look_up(histories.movie_rows, histories.places) for near in tables]
         weights = self.review_weights[histories.level_rows].astype(np.float64)
         return near_sums(tables, found, histories, weights, self.num_movies), found
@@ -260,8 +262,8 @@ class Model:
 
         A full score is the relevance plus the weighted logarithm of the chance of a like. The logarithm of a
         chance is at most 0, so a full score is at most the relevance. A movie is not among the k best if k
-        other movies have full scores above the movie's relevance. The method saves time by not predicting the
-        ratings of most movies that cannot be among the k best.
+        other movies have full scores above the movie's relevance. To save time, the method predicts no rating
+        for most of the movies whose relevance is too low for the k best.
 
         Returns:
             The positions in `movie_rows`, ascending, of the movies whose full scores were computed, at least
@@ -320,11 +322,12 @@ class Model:
         return np.asarray(places, dtype=np.int64) * self.num_movies + movie_rows
 
     def rate_tastes(self, tastes: Tastes | None, movie_rows: RowsOrAll, stars: Doubles | None) -> Floats:
-        """Predicts the chance of each rating level, for pairs of reviewer and movie: [num, num_levels].
+        """Predicts the chance of each rating level from reviewers' vectors and biases: [num, num_levels].
 
-        The argument `tastes` describes one reviewer for each movie, or a single reviewer for all movies. The
-        array `stars`, float64 [num], says by how many stars the reviewer rated each movie's neighbours above
-        the expected ratings. If `stars` is None, ratings of neighbours do not change the prediction.
+        The argument `tastes` holds vectors, biases and log scales, either of one reviewer for all movies, or
+        of a reviewer for each movie in `movie_rows`. The array `stars`, float64 [num], says for each movie by
+        how many stars, on average, the reviewer rated similar movies above the expected ratings. If `stars`
+        is None, the reviewer's ratings of similar movies do not change the prediction.
         """
         if self.rating is None or tastes is None:
             raise ValueError("The data has no ratings to predict")
@@ -343,11 +346,11 @@ class Model:
         return np.minimum(liked, np.float32(1))
 
     def log_like(self, probabilities: Floats) -> Floats:
-        """Returns what the chance of a like adds to each movie's score, before weighting: float32 [num].
+        """Returns the logarithm of each movie's chance of a like, lowered for low chances: float32 [num].
 
         If the chance of a like is at least 0.5, the returned number is `log(chance)`. If the chance of a like
-        is below 0.5, the returned number is `log(chance) + blend.doubt * log(2 * chance)`. The field
-        `blend.doubt` lowers the scores of movies that the reviewer probably does not like.
+        is below 0.5, the returned number is `log(chance) + blend.doubt * log(2 * chance)`. The number
+        `blend.doubt` lowers the scores of movies whose chance of a like is below 0.5.
         """
         chances = np.maximum(self.like_probability(probabilities), np.float32(LEAST_CHANCE))
         return self.blend.doubted(np.log(chances))

@@ -27,9 +27,10 @@ def explore(
 
     REVIEWS are files in any format that build-index accepts. The options that filter reviews have the same
     effect as in build-index. The command prints counts and statistics, and tests whether some common beliefs
-    about reviews are true of REVIEWS. The option --output and the format json also give the most active
-    reviewers, the most reviewed movies, reviews over time, variants of films and copies of reviews. The
-    formats jsonl, csv and tsv hold only the statistics.
+    about reviews are true of REVIEWS. The page that --output writes and the format json also hold what the
+    command does not print as text: the most active reviewers, the most reviewed movies, reviews over time,
+    variants of films and copies of reviews. The formats jsonl, csv and tsv hold only the mean, the median and
+    other statistics of the ratings, of the reviews per reviewer and of the reviews per movie.
     """
     from pipelines.exploring.explore import explore
 

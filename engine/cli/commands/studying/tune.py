@@ -67,8 +67,8 @@ def tune(reviews: tuple[Path, ...], output: Path, at_once: int | None, format: s
 
     A trial trains a part of the model with chosen settings, and is judged on validation reviews. The search
     never uses the test reviews, on which the quality of a build is measured. Poor trials are stopped early.
-    If the command is interrupted, running the same command again resumes the search. Use the recipe with
-    `build-index --config`.
+    If the command is interrupted, running the same command again resumes the search. To build an index with
+    the settings that tune found, give the recipe that tune wrote to `build-index --config`.
     """
     from pipelines.tuning.tune import tune
 
