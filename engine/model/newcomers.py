@@ -77,7 +77,7 @@ def rating_biases(head: RatingHead, histories: Histories) -> Floats:
 
 
 def _leaving_each_out(head: RatingHead, histories: Histories) -> Tastes:
-    """Computes, for each review, the reviewer's vector in the rating head from the person's other reviews."""
+    """Computes, for each review, the reviewer's rating-head vector from the reviewer's other reviews."""
     pulls = head.pulls(histories)
     others = sums(pulls, histories.offsets)[histories.places] - pulls
     # `RatingHead.tastes` divides by the root of the number of reviews plus 1; without one review, this is the

@@ -41,7 +41,7 @@ _PAIRS = 2**16
 """The largest number of pairs of reviewer and movie for which one step computes the relevance or predicts the
 rating. A larger number would need more memory."""
 SUCCESSOR_RECENCY = 1.0
-"""The exponent that lets older reviews weigh less when `Model.successors` adds to relevance. For
+"""The exponent that makes older reviews weigh less in what `Model.successors` adds to relevance. For
 the n-th last movie of a reviewer's history (n is 1 for the newest review), the weights of the movies that
 often came soon after the n-th last movie are multiplied by `n ** -SUCCESSOR_RECENCY`."""
 
