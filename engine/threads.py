@@ -28,7 +28,7 @@ class _Limit:
         self._limited: Any = None
 
     def begin(self) -> None:
-        """Counts an answer that begins; sets the limit to one thread if no other answer is being computed."""
+        """Counts the beginning of an answer; limits matrix products to one thread if no other answer runs."""
         with self._lock:
             if self._num_answers == 0:
                 self._limited = _controller().limit(limits=1)
@@ -36,7 +36,7 @@ class _Limit:
             self._num_answers += 1
 
     def end(self) -> None:
-        """Counts an answer that has ended; removes the limit to one thread if no answer is being computed."""
+        """Counts the end of an answer; removes the limit to one thread if no other answer runs."""
         with self._lock:
             self._num_answers -= 1
             if self._num_answers == 0:

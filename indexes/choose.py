@@ -43,8 +43,8 @@ MEMORY_LIMIT = 1_000_000_000
 rounding to fewer bytes per number would make searches miss the wanted recall."""
 _LEAST_COMPARED = 2000
 """The least number of vectors that a search compares with a query, even if fewer vectors would reach the
-wanted recall. In an index of fewer than 100,000 vectors, `_LEAST_SHARE` sets a lower limit. A comparison of a
-query with 2,000 vectors takes some 20 microseconds."""
+wanted recall. In an index of fewer than 100,000 vectors, a search compares at least the share `_LEAST_SHARE`
+of the vectors instead. A comparison of a query with 2,000 vectors takes some 20 microseconds."""
 _LEAST_SHARE = 0.02
 """The least share of an index's vectors that a search compares with a query, if the index has at most 100,000
 vectors (`_LEAST_COMPARED / _LEAST_SHARE`). In an index of more than 100,000 vectors, a search compares at

@@ -56,8 +56,8 @@ class Address(NamedTuple):
     def without(self, columns: Collection[str]) -> Address:
         """Returns a copy of this `Address` whose dictionary `columns` does not hold the given columns.
 
-        After a column is removed from `columns`, conditions on movies cannot name the column. A column is
-        removed if the values of the column in the vector database are outdated.
+        Conditions on movies can name only the columns in the dictionary. The caller leaves out the columns
+        whose values in the vector database are outdated.
         """
         return self._replace(
             columns={name: kind for name, kind in self.columns.items() if name not in columns}

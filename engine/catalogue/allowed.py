@@ -87,8 +87,9 @@ def check_function(node: dict[str, Any]) -> int:
 
     Raises:
         FilterError: the function is not allowed; a list such as ['a', 'b'] holds something other than
-            constants; a pattern is not a text in quotes, is too long, or repeats too often; a JSON path can
-            name several fields.
+            constants; a pattern is not a text in quotes, or is longer than `MAX_PATTERN` characters; the
+            product of all repetition counts in a regular expression is larger than `MAX_REPETITION`; a JSON
+            path contains * or .., and so can name several fields.
     """
     name = function_name(node)
     qualified = bool(node.get("schema") or node.get("catalog"))

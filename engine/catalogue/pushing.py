@@ -6,12 +6,12 @@ condition. Whoever calls `pushed_part` must check with DuckDB which movies found
 the whole --where condition.
 
 A condition consists of tests of single columns, such as `price < 10`, joined by AND and OR. This module
-translates a test of a column only if DuckDB and all vector databases decide the test alike. A translated test
-is a `ColumnTest` object, from which a filter for any of the vector databases can be made. This module
-translates comparisons of a column with values of the column's type, such as `price < 10` or `price BETWEEN 5
-AND 10`, into `ColumnTest` objects. Tests with IN, NOT IN, IS NULL and IS NOT NULL are translated into
-`ColumnTest` objects. A test with LIKE or NOT LIKE is translated into a `ColumnTest` object only if the
-pattern has no _, and has % only at its ends.
+translates a test of a column only if DuckDB and all vector databases decide the test alike. The translation
+of a test of a column is a `ColumnTest` object. The filter of any vector database can be made from a
+`ColumnTest` object. This module translates comparisons of a column with values of the column's type, such as
+`price < 10` or `price BETWEEN 5 AND 10`. This module also translates tests of a column with IN, NOT IN, IS
+NULL and IS NOT NULL. A test with LIKE or NOT LIKE is translated only if the pattern of the test has no _, and
+has % only at the ends of the pattern.
 """
 
 from __future__ import annotations

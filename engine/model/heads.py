@@ -184,11 +184,11 @@ class RatingHead:
         levels: the ratings that a reviewer can give, in stars, float32 [num_levels], ascending.
         movie_vectors: the vector of each movie, float32 [num_movies, dim + 2]; the last two columns are the
             movie's bias and the logarithm of the movie's scale.
-        history_vectors: two vectors for each movie, float32 [num_movies, 2 * dim]. The vector `first` is in
-            the first `dim` columns, and the vector `second` is in the last `dim` columns. A reviewer's vector
-            is computed from the sum of one vector for each review by the reviewer. The vector of a review is
-            `first + (rating - mean rating of the movie) * second`, with the two vectors of the reviewed
-            movie.
+        history_vectors: two vectors for each movie, called `first` and `second`: float32 [num_movies, 2 *
+            dim]. A movie's row of `history_vectors` holds `first` in the first `dim` columns, and `second` in
+            the last `dim` columns. The vector of a review is `first + (rating - mean rating of the movie) *
+            second`, with the two vectors of the reviewed movie. A reviewer's vector is computed from the sum
+            of the vectors of the reviewer's reviews.
         reviewer_biases: two numbers for each reviewer, float32 [num_reviewers, 2]: the reviewer's bias, in
             logits, and the logarithm of the reviewer's scale. The scale of a rating's distribution is
             proportional to the reviewer's scale.

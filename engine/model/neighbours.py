@@ -379,11 +379,11 @@ class NeighbourRatings:
         return self.table.look_up(self.histories.movie_rows, self.histories.places)
 
     def at(self, keys: NDArray[np.integer] | slice) -> Doubles:
-        """Returns, for pairs of reviewer and movie, the mean difference between ratings and expected ratings.
+        """Returns by how many stars, on average, reviewers rated movies' neighbours higher than expected.
 
-        The mean difference for a reviewer and a movie is taken over the ratings that the reviewer gave to the
-        movie's neighbours. The argument `keys` holds the pairs of reviewer and movie, each as the number
-        `place * num_movies + movie_row`, where `place` is the reviewer's position in `histories`.
+        For a pair of a reviewer and a movie, the mean is taken over the reviewer's ratings of the movie's
+        neighbours. The argument `keys` holds the pairs of reviewer and movie, each as the number `place *
+        num_movies + movie_row`, where `place` is the reviewer's position in `histories`.
 
         Returns:
             float64 [num]: for each pair of reviewer and movie, the mean difference between the reviewer's

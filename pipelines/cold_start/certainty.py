@@ -73,8 +73,8 @@ def vectors_as_if_cold(
 def relevance_errors(model: Model, mapped: MovieVectors, described: NDArray[np.integer]) -> Floats:
     """Computes a matrix that gives, for each reviewer, the standard error of a cold movie's relevance.
 
-    A reviewer's vector, with a 1 appended, times the returned matrix is a vector whose length is the standard
-    error of a cold movie's relevance to the reviewer.
+    To get the standard error of a cold movie's relevance to a reviewer, append a 1 to the reviewer's vector,
+    and multiply the vector by the returned matrix. The length of the resulting vector is the standard error.
 
     The standard error is estimated from reviewed movies, whose vectors are predicted from metadata as if the
     movies were cold. The relevance error of a reviewed movie is the relevance by the movie's trained vector

@@ -291,7 +291,7 @@ def write_cold(
 def read_cold(artifact: Artifact, model: Model) -> ColdStart:
     """Reads from an index the parameters that predict the vectors and neighbours of cold movies.
 
-    The function `write_cold` wrote the parameters.
+    The function `write_cold` writes the parameters that predict vectors and neighbours to the index.
 
     Raises:
         ArtifactError: the index holds no parameters for cold movies, because metadata described too few

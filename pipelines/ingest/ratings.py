@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 _CODES = (77, 88, 97, 98, 99, 997, 998, 999, 9999, 99999, -9, -99, -999, -9999)
 """The numbers that data sets write in place of a missing rating."""
 _MOST_ODD = 0.02
-"""Ratings far off the scale are rejected only if they are at most this share of all ratings; ratings in
-`_CODES` are rejected at any share."""
+"""Ratings far off the scale are rejected only if such ratings are at most this share of all ratings. Ratings
+in `_CODES`, and a single rating among more than `_FEW_RATINGS` ratings, are rejected at any share."""
 _FEW_RATINGS = 20
-"""A single review whose rating is far off all other ratings is rejected if the data has more reviews than
-this number, even if one review is more than the share `_MOST_ODD` of all reviews."""
+"""If the data has more reviews than this number, a single rating far off all other ratings is rejected. The
+share `_MOST_ODD` does not matter for a single rating."""
 _FEWEST_LEVELS = 3
 """A rating scale has at least this number of different ratings."""
 _FEWEST_COUNTS = 7

@@ -265,8 +265,8 @@ def averaged(before: Tables, learned: Sequence[Tables]) -> Tables:
     The argument `before` holds the shared tables, such as the table of movie vectors, at the start of the
     round; `learned` holds each group's tables at the end of the round. Each row of an averaged table is a
     weighted mean of the rows that the groups of reviewers have learned. The weight of a group's row is the
-    number of times that the training on the group has updated the row in this round. A row that no group has
-    updated keeps the values in `before`.
+    number of times that the training on the group has updated the row in this round. If no group of
+    reviewers has updated a row, the row of the averaged table is the row in `before`.
     """
     result: Tables = []
     for place, old in enumerate(before):

@@ -94,10 +94,11 @@ def fit_model(
 
     To choose the number of rounds and the score weights, models are trained without held-out reviews: the
     last reviews of each reviewer. If there are few reviews, several models are trained, each with different
-    held-out reviews. The final model is trained on all reviews. The training of the final relevance head
-    starts from the vectors of the first model that was trained without held-out reviews. This training takes
-    only the share CONTINUED_SHARE of the chosen number of rounds. If reviews are not ordered by time, each
-    reviewer's reviews are shuffled, and older reviews weigh as much as newer reviews.
+    held-out reviews. The final model is trained on all reviews. The training of the final model's relevance
+    head starts from the vectors of the first model that was trained without held-out reviews. Therefore the
+    training of the final relevance head takes only the share CONTINUED_SHARE of the chosen number of rounds.
+    If reviews are not ordered by time, each reviewer's reviews are shuffled, and older reviews weigh as much
+    as newer reviews.
 
     Args:
         reviews: the training reviews.

@@ -28,7 +28,7 @@ _RANKS = {"old rank": "old_rank", "new rank": "new_rank"}
 def compare(old: Path, new: Path | None, output: Path | None, format: str) -> None:
     """Say how a new index differs from an old one.
 
-    OLD and NEW are the directories of indexes, or of single builds inside an index. The command engine info
+    OLD and NEW are the directories of indexes, or of single builds inside an index. The command `engine info`
     lists the builds of an index. If only the directory of one index is given, the command compares the live
     build of the index with the build that was live before. The command prints counts and held-out metrics
     side by side, how much the lists of the same reviewers have in common, which movies have become more or
