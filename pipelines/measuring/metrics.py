@@ -3,9 +3,9 @@
 Metrics of ratings and of probabilities take arrays with one value for each review. Metrics of rankings take
 the two arrays `hits` and `num_relevant`. The array `hits`, bool [num_reviewers, k], marks the relevant movies
 in each reviewer's top list, best movie first. The array `num_relevant`, int [num_reviewers], holds the number
-of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer. Metrics
-of all top lists together, such as coverage, take the rows of the listed movies, int [num_reviewers, k], with
--1 where a list has fewer than k movies.
+of movies that are relevant to each reviewer. Metrics of rankings return one value for each reviewer. A few
+metrics, such as coverage, return one number for all top lists together. These metrics take the movie rows of
+the top lists, int [num_reviewers, k]. A list with fewer than k movies ends with -1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ log loss are finite."""
 def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the mean absolute error of ratings, `mean(|predicted - actual|)`; NaN if there are no ratings.
 
-    The mean absolute error is least if each prediction is the median of the possible ratings.
+    The expected error is least if each prediction is the median of the probability distribution of the
+    reviewer's rating.
 
     >>> mae([3, 5], [4, 5])
     0.5
@@ -37,7 +38,8 @@ def mae(predicted: ArrayLike, actual: ArrayLike) -> float:
 def rmse(predicted: ArrayLike, actual: ArrayLike) -> float:
     """Returns the root mean squared error, `sqrt(mean((predicted - actual)^2))`; NaN if there are no ratings.
 
-    The root mean squared error is least if each prediction is the mean of the possible ratings.
+    The expected squared error is least if each prediction is the mean of the probability distribution of the
+    reviewer's rating.
 
     >>> rmse([3, 5], [5, 5])
     1.4142135623730951
@@ -124,7 +126,8 @@ def log_chances(probabilities: NDArray[np.floating], level_rows: NDArray[np.inte
 def discounts(k: int) -> Doubles:
     """Returns what a hit at each position of a top list adds to the discounted cumulative gain: float64 [k].
 
-    A hit at the position i = 1..k adds `1 / log2(i + 1)` (Jarvelin and Kekalainen 2002).
+    A hit is a relevant movie in a top list. A hit at position i, counted from 1, adds `1 / log2(i + 1)` to
+    the discounted cumulative gain of the list (Jarvelin and Kekalainen 2002).
     """
     return 1 / np.log2(np.arange(2, k + 2))
 

@@ -119,8 +119,9 @@ def figure_names(k: Sequence[int] = (10, 20)) -> list[str]:
 def top_of(model: Model) -> Top:
     """Returns a function that lists a model's best movies, for the argument `top` of `rank_held_out`.
 
-    The returned function leaves out the movies in each reviewer's history, and raises TrainingError if a
-    score is NaN.
+    The returned function returns the rows of the k best movies for each reviewer. A reviewer's list leaves
+    out the movies that the reviewer has reviewed. The returned function raises TrainingError if a score is
+    NaN.
     """
 
     def top(reviewer_rows: Rows, k: int) -> NDArray[np.integer]:

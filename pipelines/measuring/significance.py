@@ -23,11 +23,11 @@ def bootstrap_interval(
     no reviewers.
 
     Args:
-        sums: one value per reviewer, float [num_reviewers]: the reviewer's metric, or a sum over the
-            reviewer's reviews, such as the sum of absolute errors.
-        weights: for each reviewer, the number of reviews over which the value in `sums` is a sum, float
-            [num_reviewers]. If `weights` is None, every weight is 1, and the interval is an interval of the
-            mean of `sums`.
+        sums: one value per reviewer, float [num_reviewers]: the reviewer's metric, or a sum over all reviews
+            by the reviewer, such as the sum of absolute errors.
+        weights: the number of reviews of each reviewer, float [num_reviewers], if `sums` holds sums over
+            reviews. None if `sums` holds metrics: then every weight is 1, and the interval is an interval of
+            the mean of `sums`.
         seed: seed of the bootstrap samples.
 
     >>> bootstrap_interval([1.0, 1.0, 1.0])
@@ -49,10 +49,11 @@ def bootstrap_interval(
 def paired_test(ours: ArrayLike, theirs: ArrayLike, *, num_samples: int = 2000, seed: int = 42) -> float:
     """Returns the two-sided p-value of Fisher's randomisation test for the difference of two models' means.
 
-    For each reviewer, Fisher's randomisation test flips a coin to choose the sign of the difference between
-    the two models' values. Unlike Wilcoxon's test, Fisher's randomisation test compares means, and needs no
-    special treatment of ties (Smucker, Allan and Carterette 2007). The p-value is 1 if both models have equal
-    values for every reviewer.
+    A reviewer's difference is the metric of the first model minus the metric of the second model, for this
+    reviewer. Fisher's randomisation test draws a random sign for each reviewer's difference, many times.
+    Unlike Wilcoxon's test, Fisher's randomisation test compares means, and needs no special treatment of ties
+    (Smucker, Allan and Carterette 2007). The p-value is 1 if the metrics of both models are equal for every
+    reviewer.
 
     Args:
         ours: the metric of one model for each reviewer, float [num_reviewers].

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _MOST_NEIGHBOURS_OF = 20_000
-"""Only the most reviewed movies, at most this number of movies, can be neighbours of other movies by
-metadata. If every movie could be a neighbour, the time to find neighbours would grow with the square of the
-number of movies."""
+"""The largest number of movies that can be neighbours of other movies by metadata; the most reviewed movies
+are chosen. Without this limit, the time to find neighbours would grow with the square of the number of
+movies."""
 _SCORES_AT_ONCE = 2**23
 """The number of similarities in a batch that is kept in memory: 32 MiB of float32."""
 _ROWS_AT_ONCE = 2**13
@@ -29,11 +29,12 @@ larger number would take more memory."""
 
 
 def content_features(words: csr_array) -> Floats | None:
-    """Converts counted words of movies to vectors whose inner products are cosine similarities.
+    """Converts the counted words of movies' metadata to vectors; inner products are cosine similarities.
 
     Returns:
         The vectors of the movies, float32 [num_movies, num_features]; None if fewer than FEWEST_DESCRIBED
-        movies have words. A vector has length 1, or length 0 for a movie without words.
+        movies have words in their metadata. A vector has length 1, or length 0 for a movie without metadata
+        words.
     """
     described = np.flatnonzero(np.diff(words.indptr))
     if len(described) < FEWEST_DESCRIBED:
@@ -87,8 +88,8 @@ def content_neighbours(features: Floats, counts: NDArray[np.integer], num_neighb
 def with_content(table: NeighbourTable, content: NeighbourTable, weight: float) -> NeighbourTable:
     """Adds the metadata similarities in `content`, multiplied by `weight`, to a neighbour table.
 
-    A movie keeps only its strongest neighbours, at most n; here n is the largest number of neighbours of a
-    movie in `table` or `content`.
+    Each movie keeps its n strongest neighbours. The number n is the length of the longest list of neighbours
+    that any movie has in `table` or in `content`.
     """
     from scipy.sparse import vstack
 

@@ -25,12 +25,12 @@ number, because all pairs are counted in memory."""
 _MOST_INPUTS = 200
 """The largest number of other movies from which the local model predicts reviews of a movie."""
 _NUM_COMPONENTS = 256
-"""The largest number of components from which `_filter` makes the low-pass filter, a matrix with a weight for
-each pair of movies. The components are the strongest right singular vectors of the matrix of reviews."""
+"""The largest number of right singular vectors from which `_filter` makes the low-pass filter, a matrix with
+a weight for each pair of movies. The singular vectors come from the normalised matrix of reviews,
+[num_reviewers, num_movies]."""
 _FILTER_WEIGHT = 0.3
-"""The factor of the low-pass filter in the sum `local_model + 0.3 * low_pass_filter` of two matrices, from
-which `local_neighbours` takes the weight of each pair of movies. The low-pass filter is a matrix that is made
-from the strongest components of the matrix of reviews."""
+"""The number by which `local_neighbours` multiplies the matrix `low_pass_filter` before adding this matrix to
+the matrix `local_model`. Both matrices hold a weight for each pair of movies."""
 _ROWS_AT_ONCE = 512
 """The number of movies in a batch whose neighbours are chosen together; larger batches would take more
 memory."""
@@ -61,9 +61,10 @@ def local_neighbours(
     SLIM (Ning & Karypis 2011) that penalises only the squared weights.
 
     The low-pass filter is a matrix with a weight for each pair of movies, and also relates movies that share
-    no reviewer. The low-pass filter is made from only the strongest components of the matrix of reviews (Shen
-    et al. 2021, "How powerful is graph convolution for recommendation?"). The low-pass filter has these
-    formulas for a reviewer u and the movies i and j, in which a sum below 1 counts as 1:
+    no reviewer. The low-pass filter is computed from the strongest right singular vectors of the normalised
+    matrix of reviews (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). The
+    low-pass filter has these formulas for a reviewer u and the movies i and j, in which a sum below 1 counts
+    as 1:
 
         R = the matrix of weighted reviews, [num_reviewers, num_movies]
         N[u, i] = R[u, i] / sqrt(sum of row u of R) / sqrt(sum of column i of R)
@@ -75,11 +76,10 @@ def local_neighbours(
         reviews: the training reviews.
         weights: the weight of each review, float [num_reviews].
         penalties: the L2 penalties. For each L2 penalty, one local linear model is fitted, and one neighbour
-            table is returned. Fitting minimises the squared error of the predictions plus the L2 penalty
-            times the sum of the squared weights.
+            table is returned. The fitted model minimises the squared error of its predictions plus the L2
+            penalty times the sum of the squares of the model's weights.
         num_neighbours: how many neighbours each movie keeps.
-        seed: seed of the randomised singular value decomposition that computes the components of the low-pass
-            filter.
+        seed: seed of the randomised singular value decomposition, from which the low-pass filter is computed.
     """
     from scipy.sparse import vstack
 
@@ -103,8 +103,8 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
 
     A local linear model predicts reviews of a movie from reviews of the few most related movies.
 
-    In each matrix, the entry [i, j] is the weight of a review of movie i in the prediction of a review of
-    movie j.
+    In each returned matrix, the entry [i, j] is the weight of a review of movie i in the prediction of a
+    review of movie j.
     """
     from scipy.sparse import csr_array
 
@@ -130,10 +130,10 @@ def _local_models(signals: csr_array, penalties: Sequence[float]) -> list[csr_ar
 
 
 def _filter(signals: csr_array, seed: int) -> tuple[Floats, Floats]:
-    """Computes two matrices A and B, for which `A @ B.T` is the low-pass filter of `local_neighbours`.
+    """Computes two matrices A and B whose product `A @ B.T` is the low-pass filter, a weight per movie pair.
 
-    The matrices A and B have the shape [num_movies, num_components]. The low-pass filter is a matrix with a
-    weight for each pair of movies; `local_neighbours` gives the formulas of the low-pass filter.
+    Both returned matrices have the shape [num_movies, number of singular vectors]. The docstring of
+    `local_neighbours` gives the formulas of the low-pass filter.
     """
     from scipy.sparse import diags_array
     from sklearn.utils.extmath import randomized_svd

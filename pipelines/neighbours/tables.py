@@ -126,11 +126,11 @@ def build_neighbours(
     0 if few reviewers reviewed both movies. In the method *co-reviews*, a reviewer of n movies counts as `1 /
     sqrt(n)` reviewers, and likes weigh more than other reviews.
 
-    The method *damped* computes the similarity of two movies as `shared / (damping + mean)`. In the method
-    *damped*, `shared` is the sum of `1 / sqrt(number of the reviewer's reviews)` over the reviewers who
-    reviewed both movies, and `mean` is the geometric mean of the two movies' numbers of reviews. The method
-    *damped* gives likes and other reviews the same weight. A large damping lowers the similarities of rarely
-    reviewed movies, which are mostly due to chance, and so favours popular movies.
+    The method *damped* computes the similarity of two movies A and B as `shared / (damping + mean)`. For the
+    method *damped*, each reviewer of both A and B adds `1 / sqrt(number of the reviewer's reviews)` to
+    `shared`; `mean` is the geometric mean of the numbers of reviews of A and of B. The method *damped* gives
+    likes and other reviews the same weight. A large damping lowers the similarities of rarely reviewed
+    movies, which are mostly due to chance, and so favours popular movies.
 
     The method *successors* weighs how often and how soon reviewers reviewed a movie after another movie, as
     `sql/neighbours/successors.sql` explains; no other method uses the order of reviews. The methods *linear*

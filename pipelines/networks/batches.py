@@ -48,7 +48,8 @@ class RelevanceBatch(NamedTuple):
     reviewer_rows: Ints
     """int32 [num_examples], the row of each example's reviewer."""
     history_examples: Ints
-    """int32 [num_history], the number of the example to whose history each review belongs."""
+    """int32 [num_history], for each review in a history, the number of the training example that has the
+    history, counted from 0 within the batch."""
     history_movies: Ints
     """int32 [num_history], the movie row of each review in the histories."""
     history_levels: Ints
@@ -57,8 +58,8 @@ class RelevanceBatch(NamedTuple):
     """float32 [num_history], the weight of each review in the histories; older reviews weigh less, and
     dropped reviews weigh 0."""
     target_examples: Ints
-    """int32 [num_targets], the position in the batch of the training example to which each target belongs. A
-    target is a review, after the example's history, that the relevance head learns to predict."""
+    """int32 [num_targets], the number of each target's training example, counted from 0 within the batch. A
+    target is a review that the relevance head learns to predict from the reviewer's earlier reviews."""
     target_movies: Ints
     """int32 [num_targets], the movie row of each target."""
     target_weights: Floats
@@ -91,10 +92,11 @@ class RatingBatch(NamedTuple):
 class RelevanceSampler:
     """Draws the training examples of the relevance head.
 
-    To make a training example, the reviews of a reviewer are divided at a random position. The reviews before
-    the random position are the history of the example, and the reviews after the random position are the
-    targets of the example. Older reviews of a history weigh less, both in training and in the trained model.
-    The scores of the candidate movies are computed once for each example, and not once for each target.
+    To make a training example, a reviewer's reviews, in order of time, are divided at a random position. The
+    reviewer's earlier reviews become the history of the training example, and the next later reviews become
+    targets: reviews to predict from the history. Older reviews of a history weigh less, both in training and
+    in the trained model. A training example may have several targets; the candidate movies are scored once
+    for all targets of a training example.
 
     Attributes:
         batch_size: the number of examples in a batch.
@@ -140,9 +142,9 @@ class RelevanceSampler:
     def batches(self, number: int = 0) -> Iterator[RelevanceBatch]:
         """Draws the batches of a round of training; rounds are numbered from 0.
 
-        The order of the examples is random. The position at which a reviewer's reviews are divided into
-        history and targets is random too. If the data has more than `ROUND_EXAMPLES` examples, successive
-        rounds take different examples.
+        Two things are random: the order of the training examples, and the position at which a reviewer's
+        reviews are divided into history and targets. If the data has more than `ROUND_EXAMPLES` examples,
+        successive rounds take different examples.
         """
         order = self._generator.permutation(self._rounds[number % len(self._rounds)])
         for begin in range(0, len(order), self.batch_size):
@@ -248,8 +250,9 @@ class RatingSampler:
 def _parts(rows: Rows, size: int, round_size: int, generator: np.random.Generator) -> list[Rows]:
     """Divides reviewer rows at random into groups for successive rounds of training.
 
-    The number of groups is `size / round_size`, rounded up, where `size` is the number of examples or reviews
-    in the data, and `round_size` is the largest number in a round.
+    The number of groups is `size / round_size`, rounded up. Here `size` is the number of training examples
+    (or reviews) in the data, and `round_size` is the largest number of training examples (or reviews) in one
+    round.
     """
     num_rounds = max(-(-size // round_size), 1)
     if num_rounds == 1:

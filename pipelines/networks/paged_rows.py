@@ -1,10 +1,10 @@
 """Keeps reviewers' embeddings in a file during training, and one block of reviewers at a time in memory.
 
 A training row holds the numbers that training keeps for one reviewer: the reviewer's embedding, and the
-optimizer's running means of the gradients. A block consists of successive batches of a round whose reviewers
-are few enough to fit into memory together. Dividing a round into blocks does not change the order of the
-batches. Because the order of the batches stays the same, training block by block gives the same result as
-training with the training rows of all reviewers in memory.
+optimizer's running means of the gradients. A block is a group of successive batches of a round; the training
+rows of the block's reviewers fit into memory together. Dividing a round into blocks does not change the order
+of the batches. Because the order of the batches stays the same, training block by block gives the same result
+as training with the training rows of all reviewers in memory.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ page has 4 KiB."""
 
 
 class Block(NamedTuple):
-    """Holds successive batches of a round, and the rows of all reviewers in the batches."""
+    """Holds a block: successive batches of a round, and the rows of all reviewers in the block's batches."""
 
     batches: list[RelevanceBatch]
     reviewer_rows: Rows
-    """int64 [num_rows], the rows of all reviewers in the batches, ascending."""
+    """int64 [num_rows], the rows of all reviewers in the block's batches, ascending."""
 
 
 def table_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
@@ -55,10 +55,10 @@ def table_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
 def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
     """Returns how many bytes a training writes to files to keep reviewers' embeddings out of memory.
 
-    One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients. A
-    second file holds the embeddings of the best round. If the embeddings and running means of all reviewers
-    take no more memory than the setting `relevance.memory_limit` allows, no file is written, and the function
-    returns 0.
+    One file holds the embeddings of all reviewers, with the optimizer's running means of the gradients.
+    Another file holds the reviewers' embeddings after the best round of training so far. If the embeddings
+    and running means of all reviewers take no more memory than the setting `relevance.memory_limit` allows,
+    no file is written, and the function returns 0.
     """
     rows = table_bytes(num_reviewers, config)
     is_paged = rows > size_in_bytes(config.memory_limit)
@@ -68,7 +68,8 @@ def file_bytes(num_reviewers: int, config: RelevanceConfig) -> int:
 def rows_of_block(num_reviewers: int, config: RelevanceConfig, least: int) -> int | None:
     """Returns the largest number of reviewers in a block, or None if all training rows fit into memory.
 
-    The argument `least` is the least number of reviewers in a block: the number of examples in a batch.
+    The argument `least` is the number of examples in a batch, and the returned number is at least `least`. A
+    block must hold a whole batch, and each example of a batch may have a different reviewer.
     """
     if not file_bytes(num_reviewers, config):
         return None
@@ -83,10 +84,10 @@ def rows_of_block(num_reviewers: int, config: RelevanceConfig, least: int) -> in
 
 
 def _row_bytes(config: RelevanceConfig) -> int:
-    """Returns the size of a training row in bytes.
+    """Returns the size in bytes of a training row, the numbers that training keeps for one reviewer.
 
-    A training row holds an embedding, two running means for each number of the embedding, and the number of
-    updates.
+    A training row holds the reviewer's embedding, two running means for each number of the embedding, and the
+    number of updates of the embedding.
     """
     return 4 * (3 * config.embedding_dim + 1)
 
@@ -94,20 +95,21 @@ def _row_bytes(config: RelevanceConfig) -> int:
 class PagedRows:
     """Keeps reviewers' embeddings in a file during training, and loads one block of reviewers at a time.
 
-    The temporary file has a training row for each reviewer: the reviewer's embedding, and the optimizer's
-    running means of the gradients. A block is a group of successive batches whose reviewers fit into memory
-    together. Before the first batch of a block, the training rows of the block's reviewers are copied from
-    the file to the network's variables. After the last batch of a block, the block's training rows are copied
-    back to the file. The temporary file has no name, so that the file is gone when the process ends.
+    The file is temporary, and holds each reviewer's embedding with the optimizer's running means of the
+    gradients. A block is a group of successive batches whose reviewers' embeddings and running means fit into
+    memory together. Before the first batch of a block, the embeddings and running means of the block's
+    reviewers are copied from the temporary file to the network's variables. After the last batch of a block,
+    the embeddings and running means of the block's reviewers are copied back to the temporary file. The file
+    of embeddings has no name; the operating system deletes the file when the process ends.
 
     Args:
-        num_rows: the number of reviewers; the file holds one training row for each reviewer.
-        block_rows: the largest number of reviewers in a block, whose training rows are in memory at the same
-            time. A batch is never divided, so a block of a single batch may have more than `block_rows`
+        num_rows: the number of all reviewers.
+        block_rows: the largest number of reviewers whose embeddings are in memory at the same time. A batch
+            is never divided, so a block of a single batch may have more than `block_rows` reviewers.
+        optimizer: the object whose variables hold the embeddings and the running means of one block's
             reviewers.
-        optimizer: the object whose variables hold the training rows of one block.
-        draw: a function that takes a number n, and returns the initial embeddings of the next n reviewers,
-            float32 [n, dim].
+        draw: a function that takes a number n, and returns the initial embeddings of the next n reviewers in
+            the order of reviewer rows, float32 [n, dim].
         folder: the folder of the temporary file; None for the system's folder for temporary files.
     """
 
@@ -131,15 +133,15 @@ class PagedRows:
         self._loaded: Rows = np.zeros(0, dtype=np.int64)
 
     def blocks(self, batches: Iterable[RelevanceBatch]) -> Iterator[RelevanceBatch]:
-        """Yields the batches of a round; loads the embeddings of the batches' reviewers from the file.
+        """Yields the batches of a round, and loads the embeddings of the reviewers in the batches.
 
         In each yielded batch, the row of a reviewer is replaced by the position of the reviewer's embedding
         in the network's variables.
 
-        A block is a group of successive batches whose reviewers fit into memory together. Before the first
-        batch of a block, the embeddings of the block's reviewers, with the optimizer's running means, are
-        loaded from the file. After the last batch of the block, the changed embeddings and running means are
-        stored in the file.
+        A block is a group of successive batches whose reviewers' embeddings fit into memory together. Before
+        the first batch of a block, the embeddings of the block's reviewers, with the optimizer's running
+        means of their gradients, are loaded from the temporary file. After the last batch of a block, the
+        changed embeddings and running means of gradients are stored in the temporary file of `PagedRows`.
         """
         for block in read_ahead(self._divide(batches)):
             self._load(block.reviewer_rows)
@@ -156,8 +158,8 @@ class PagedRows:
     def keep(self, embeddings: Floats) -> Floats:
         """Copies the embeddings of all reviewers after the best round so far to a second file.
 
-        Returns the copied embeddings, as a memory map of the file to which the embeddings were copied.
-        Embeddings that have not changed since the previous copy are not copied again.
+        Returns the copied embeddings, as a memory map of the file to which the embeddings were copied. If the
+        second file already holds a reviewer's current embedding, the embedding is not copied again.
         """
         if self._best is None:
             self._best_file, self._best = self._new_file(len(embeddings), embeddings.shape[1], lambda _: 0)
@@ -178,13 +180,13 @@ class PagedRows:
         return self._rows
 
     def assign(self, rows: Floats) -> None:
-        """Replaces the embeddings and the running means of all reviewers by values from a checkpoint."""
+        """Replaces all reviewers' embeddings and running means of gradients by values from a checkpoint."""
         for piece in self._pieces(np.arange(len(rows))):
             self._rows[piece] = rows[piece]
         self._changed[:] = True
 
     def _divide(self, batches: Iterable[RelevanceBatch]) -> Iterator[Block]:
-        """Groups successive batches of a round into blocks; a block has few enough reviewers for memory."""
+        """Groups successive batches into blocks; a block has at most `block_rows` reviewers, or one batch."""
         held: list[RelevanceBatch] = []
         seen = np.zeros(len(self._rows), dtype=np.bool_)
         num_rows = 0
@@ -202,7 +204,7 @@ class PagedRows:
             yield Block(held, np.flatnonzero(seen))
 
     def _load(self, rows: Rows) -> None:
-        """Reads the training rows of the reviewers `rows` from the file into the network's variables."""
+        """Copies the training rows (embeddings, running means) of reviewers `rows` from file to network."""
         self._loaded = rows
         block = np.empty((len(rows), self._rows.shape[1]), dtype=np.float32)
         for first, piece in zip(range(0, len(rows), _ROWS_AT_ONCE), self._pieces(rows), strict=True):
@@ -211,7 +213,7 @@ class PagedRows:
             variable.assign(block[:, columns])
 
     def _store(self) -> None:
-        """Writes the training rows in the network's variables to the file."""
+        """Copies the loaded training rows (embeddings, running means) from the network to the file."""
         block = np.concatenate([variable.numpy() for variable in self._variables], axis=1)
         for first, piece in zip(range(0, len(block), _ROWS_AT_ONCE), self._pieces(self._loaded), strict=True):
             self._rows[piece] = block[first : first + len(piece)]
@@ -220,7 +222,7 @@ class PagedRows:
     def _pieces(self, rows: Rows) -> Iterator[Rows]:
         """Divides reviewer rows into pieces, and releases the memory of the mapped files after each piece.
 
-        The operating system may still keep the released parts of the mapped files in a cache of its own.
+        The operating system may still keep parts of the mapped files in its own cache after the release.
         """
         for first in range(0, len(rows), _ROWS_AT_ONCE):
             yield rows[first : first + _ROWS_AT_ONCE]

@@ -29,18 +29,18 @@ are converted to this difference, for which the default settings were tuned."""
 _BIAS_PENALTY = 0.02
 """The weight of the mean squared biases of reviewers and movies in the loss of the rating head."""
 _SCALE_PENALTY = 5.0
-"""The weight of the penalty on scales in the loss of the rating head, as a multiple of _BIAS_PENALTY. Each
-reviewer and each movie has a scale, a learned number: the higher the scale, the narrower the predicted
-distribution of ratings. The penalty on scales is the mean squared logarithm of the reviewers' scales plus the
-mean squared logarithm of the movies' scales."""
+"""The factor of the scale penalty in the loss of the rating head, as a multiple of _BIAS_PENALTY. A scale is
+a learned number of a reviewer or a movie: the higher the scale, the narrower the predicted distribution of
+ratings. The scale penalty is the mean squared logarithm of the reviewers' scales plus the mean squared
+logarithm of the movies' scales."""
 
 
 class RatingNetwork:
     """Holds and trains the variables of the rating head: embedding tables and weights of a neural network.
 
-    Each rating is predicted from the reviewer's other reviews, so that the predicted review is left out of
-    the history. The rating levels, the movies' mean ratings and the initial thresholds come from the training
-    reviews. The random generator draws the initial vectors.
+    In training, each rating is predicted from the reviewer's other reviews. The rating levels, the movies'
+    mean ratings and the initial thresholds come from the argument `reviews`. The argument `generator` draws
+    the initial movie vectors and the seed of the neural network's weights.
     """
 
     def __init__(self, reviews: Reviews, config: RatingConfig, generator: np.random.Generator) -> None:
@@ -84,7 +84,7 @@ class RatingNetwork:
         return read_ahead(drawn)
 
     def keep(self, head: RatingHead) -> RatingHead:
-        """Returns `head` without a copy, because further training does not change the arrays of `head`."""
+        """Returns the argument `head` itself, because the arrays of `head` are copies of the variables."""
         return head
 
     def train(self, batch: RatingBatch, learning_rate: float, seed: int) -> Any:
@@ -119,9 +119,10 @@ class RatingNetwork:
 
         Args:
             vectors: the vector of each pair's reviewer, computed from the history, [num_pairs, dim].
-            reviewers: the bias and the logarithm of the scale of each pair's reviewer, [num_pairs, 2].
-            movies: the vector, the bias and the logarithm of the scale of each pair's movie, [num_pairs, dim
-            + 2].
+            reviewers: two numbers for the reviewer of each pair: the bias, and the logarithm of the
+                reviewer's scale, [num_pairs, 2].
+            movies: the vector, the bias, and the logarithm of the scale of the movie of each pair,
+                [num_pairs, dim + 2]. The higher a scale, the narrower the predicted distribution of ratings.
         """
         return _probabilities(self.mlp, self.thresholds, self.dot_weights, vectors, reviewers, movies)
 

@@ -50,11 +50,11 @@ class RelevanceNetwork:
         level_weights: float32 [max(num_levels, 1)], the weight of a review in a history for each rating
             level; None lets the training learn the weights.
         start: the relevance head of an earlier training on the same reviewers and movies, whose vectors and
-            biases the training starts from; None draws the first vectors at random, and computes the first
-            biases from `popularity`.
-        block_rows: the number of reviewers whose rows are in memory at a time, while the rows of all
-            reviewers are in a file; None to keep the rows of all reviewers in memory.
-        folder: the folder of the file of reviewers' rows; None for the system's folder for temporary files.
+            biases the training starts from. If `start` is None, the initial vectors are drawn at random, and
+            the initial biases are computed from `popularity`.
+        block_rows: the largest number of reviewers whose embeddings are in memory at a time, while a file
+            holds the embeddings of all reviewers; None to keep the embeddings of all reviewers in memory.
+        folder: the folder of the file of embeddings; None for the system's folder for temporary files.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class RelevanceNetwork:
         """Returns all variables of the tables and of the optimizers, in a fixed order, for checkpoints.
 
         If the reviewers' embeddings are in a file, the returned list holds a single `PagedRows` object in
-        place of the variables of the embeddings and of their optimizer. The `PagedRows` object reads and
-        replaces the embeddings and the optimizer's state in the file.
+        place of the variables of the embeddings and of their optimizer. A `PagedRows` object reads and
+        replaces reviewers' embeddings, and the state of their optimizer, in a temporary file.
         """
         variables = [variable for optimizer in self._optimizers for variable in optimizer.variables]
         return [*variables, *self.own_variables]
@@ -127,16 +127,17 @@ class RelevanceNetwork:
     def tables(self) -> list[list[Floats]]:
         """Returns copies of the tables of movies and rating levels, with the state of each table's optimizer.
 
-        The returned list has one inner list for each table. Each inner list holds four arrays: the table
-        itself, the running means of squared gradients, the number of updates of each row, and the running
-        means of gradients.
+        The returned list has four inner lists, one for each table: movie vectors, history vectors, movie
+        biases, and weights of rating levels. Each inner list holds four arrays: the table itself, the running
+        means of squared gradients, the number of updates of each row, and the running means of gradients.
         """
         return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
 
     def assign_tables(self, tables: Sequence[Sequence[Floats]]) -> None:
-        """Sets the tables of movies and rating levels, and the state of their optimizers, to given values.
+        """Sets the tables of movies and rating levels, with the state of each table's optimizer, to `tables`.
 
-        The argument `tables` has the form of the list that the method `tables` returns.
+        The argument `tables` has the form of the list that the method `tables` returns: one inner list for
+        each table of vectors, biases or weights.
         """
         for optimizer, arrays in zip(self._optimizers, tables, strict=True):
             for variable, values in zip(optimizer.variables, arrays, strict=True):
@@ -233,8 +234,8 @@ def _loss(
     The sum of squares adds up the squared numbers in the vectors of the candidate movies, and a 64th of the
     squared numbers in the embeddings of the examples' reviewers.
 
-    The argument `tables` holds the tables of movie vectors, history vectors, movie biases and weights of
-    rating levels, and the table of reviewers' embeddings if reviewers have embeddings.
+    The argument `tables` is a list of variables in this order: movie vectors, history vectors, movie biases,
+    weights of rating levels. If reviewers have embeddings, the fifth variable holds the embeddings.
     """
     import tensorflow as tf
 

@@ -109,7 +109,7 @@ class DenseOptimizer(NamedTuple):
         return cls(weights, mean, mean_square, tf.Variable(0.0))
 
     def apply(self, gradient: Any, learning_rate: Any) -> None:
-        """Updates the variable with Adam, by the gradient of one batch."""
+        """Updates the variable `weights` with Adam, by the gradient of one batch."""
         import tensorflow as tf
 
         steps = self.steps.assign_add(1.0)
@@ -131,7 +131,7 @@ def rows_of(values: Any) -> tf.Variable:
 
 
 def _running_mean(kept: tf.Variable, rows: Any, values: Any, decay: float, touches: Any) -> Any:
-    """Updates the running means of some rows of a table; returns the new means, corrected for bias."""
+    """Updates running means of (squared) gradients in `kept`; returns the new means, corrected for bias."""
     import tensorflow as tf
 
     means = decay * tf.gather(kept, rows) + (1 - decay) * values

@@ -248,9 +248,9 @@ def say_movie_columns(columns: Columns) -> None:
 def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, int]:
     """Returns the position of each column of a review file that has no header line.
 
-    The usual order of columns is reviewer, movie, rating, time. In a file whose first column holds Amazon's
-    movie ids, the order is movie, reviewer, rating, time. If --columns uses the fifth column or a later
-    column of the file, no other column is recognised by its order.
+    The usual order of columns is reviewer, movie, rating, time. If the first column holds Amazon's movie ids,
+    and the second column holds Amazon's reviewer ids, the columns are movie, reviewer, rating, time. If
+    --columns uses the fifth column or a later column of the file, no other column is recognised by its order.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):
@@ -295,9 +295,10 @@ def _require(columns: Columns, required: Sequence[str]) -> None:
 
 
 def _maybe_rating(columns: Columns) -> str:
-    """Returns a question for a warning: does the first column of numbers that is not used hold the ratings?
+    """Returns a question that a warning asks the user: whether a certain ignored column holds the ratings.
 
-    Returns "" if no unused column of the file holds numbers that may be ratings.
+    The question names the first ignored column whose values look like ratings: numbers, with few different
+    values. If no ignored column looks like ratings, "" is returned.
     """
     for name in columns.ignored:
         place = columns.names.index(name)

@@ -42,7 +42,7 @@ class Line(NamedTuple):
 def inspect_table(source: Source, lines: Sequence[Line], *, has_header: bool | None) -> Source:
     """Returns a copy of `source` with the delimiter, the header and the first records of a table file.
 
-    The first records of the table file are the field `sample` of the returned copy. The argument `lines`
+    The field `sample` of the returned Source holds the first records of the table file. The argument `lines`
     holds the first lines of the table file, without blank lines. The argument `has_header` tells whether the
     first line is a header; if `has_header` is None, the function decides by the content of the lines.
 

@@ -33,9 +33,9 @@ def inspect_inputs(
     """Recognises the format of each input, and copies inputs that can be read only once to `folder`.
 
     The beginning of each remote file, at least `head` bytes, and the end of each remote file are copied to a
-    file in `folder`. If `head` is 0, the copied bytes are deleted after the format of the remote file is
-    recognised. Even if `head` is 0, the copied bytes of a remote Parquet file stay in `folder`, because the
-    columns of the Parquet file are read from the copied bytes later.
+    file in `folder`. If `head` is 0, the copy of a remote file's beginning and end is emptied after the
+    format of the remote file is recognised. The copy of a remote Parquet file is kept even if `head` is 0,
+    because the columns of the Parquet file are read from the copy later.
 
     Raises:
         SourceError: an input cannot be read, or the format of an input is unknown.

@@ -66,8 +66,8 @@ def stage_metadata(
     """Reads metadata files into the tables `metadata_lines` and `staged_metadata`.
 
     The table `metadata_lines` gets one row for each line of the metadata files. The table `staged_metadata`
-    gets the cleaned values of each line about a movie in the table `reviewed_movies`. If several lines
-    describe a movie, the view `described_movies` later combines the lines.
+    gets the cleaned values of a metadata line if the table `reviewed_movies` has the line's movie. If several
+    lines describe a movie, the view `described_movies` later combines the lines.
 
     Args:
         database: a database with the empty staging tables and without an open transaction.

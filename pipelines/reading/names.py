@@ -99,8 +99,8 @@ MOVIE_COLUMNS: Mapping[str, Sequence[str]] = {
     "date": ("date", "releasedate", "publicationdate", "publisheddate"),
     "links": ("links", "link", "url", "movielink", "imdburl", "producturl", "website"),
 }
-"""Maps each column of a movie to the names that files give the column, preferred names first, in the form
-that `plain_name` returns."""
+"""Maps each of the engine's movie columns, such as "title", to the names under which files may hold the
+column. Preferred names come first. The names have the form that `plain_name` returns."""
 
 _OF_THE_REVIEW = {
     *("name", "description", "tags", "class", "label", "store", "author", "authors", "artist", "director"),
@@ -243,7 +243,7 @@ def pointer_to(path: Sequence[str]) -> str:
 def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
     """Reads a movie from a u.item line: id, title, release date, video date, address and 19 genre flags.
 
-    Returns None if the number of fields is not NUM_ITEM_FIELDS.
+    Returns None if the line does not have exactly NUM_ITEM_FIELDS fields.
     """
     if len(fields) != NUM_ITEM_FIELDS:
         return None
@@ -256,7 +256,7 @@ def item_movie(fields: Sequence[str]) -> dict[str, object] | None:
 def dat_movie(fields: Sequence[str]) -> dict[str, object] | None:
     """Reads a movie from the fields of a movies.dat line: id, title, and genres separated by vertical bars.
 
-    Returns None if the number of fields is not three.
+    Returns None if the line does not have exactly three fields.
     """
     if len(fields) != 3:
         return None

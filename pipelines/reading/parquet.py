@@ -20,7 +20,7 @@ ROW_NUMBER = "file_row_number"
 """The column in which DuckDB numbers the rows of a Parquet file from 0, if the option `file_row_number` is
 set."""
 _NEEDED = ("reviewer", "movie", "rating", "time")
-"""The columns of a review whose values in a Parquet file must not be lists or objects."""
+"""The engine's review columns that a Parquet file must not store as lists or objects."""
 _NESTED = ("list", "array", "struct", "map", "union", "variant")
 _OF_A_WRITE = re.compile(r"write|fsync|truncate|space|directory|open file", re.IGNORECASE)
 """Matches words in DuckDB's errors about writing to a disk, as opposed to errors about the Parquet file."""
@@ -60,8 +60,9 @@ def text_relation(
     """Returns the rows of a Parquet file as columns of text; the first column holds line numbers from 1.
 
     `places` maps each column that was found, such as "reviewer", to the position of a column in the file.
-    `wanted` maps each wanted column, such as "reviewer", to the column's name in the result. A column of the
-    result that the file lacks is null. If `numbered` is false, the result has no line numbers.
+    `wanted` maps each wanted column, such as "reviewer", to the column's name in the returned relation. If
+    the Parquet file lacks a wanted column, all values of the wanted column are null. If `numbered` is false,
+    the returned relation has no line numbers.
 
     Raises:
         SourceError: the file is damaged, or the column of reviewers, movies, ratings or times holds lists or

@@ -170,7 +170,7 @@ def _stage_file(
 
 
 def _stage_journal(database: duckdb.DuckDBPyConnection, source: Source, file: int) -> None:
-    """Appends the reviews of a feedback journal, which `read_journal` wrote as JSON lines, to the table."""
+    """Appends the reviews in the JSON lines of a feedback journal to the table `staged_reviews`."""
     run(database, "staging/journal_lines", path=literal_path(source.file))
     run(database, "staging/stage_journal", file=file)
     implicit = "select $1, line, kind from journal_lines where kind is not null"

@@ -131,8 +131,9 @@ def stage_blocks(
     """Inserts items, such as the blocks of a file, into staging tables by several threads, in no fixed order.
 
     DuckDB inserts one block in a single thread; therefore, several threads insert blocks at the same time,
-    each with a cursor and a transaction of its own. All transactions are committed after the last item, and
-    no transaction is committed after an error. Another thread reads a few items ahead from `items`.
+    each with a cursor and a transaction of its own. The transactions of all threads are committed together
+    after all items are inserted; after an error in any thread, no transaction is committed. Another thread
+    reads a few items ahead from `items`.
 
     Args:
         database: a database without an open transaction, with the functions that `add_functions` adds.
@@ -249,8 +250,9 @@ def scratch_folder(database: duckdb.DuckDBPyConnection) -> Iterator[Path]:
 def memory_for_reading(sources: Sequence[Source], config: IngestConfig) -> str:
     """Returns DuckDB's memory limit for reading files, such as "500000KB", at most `config.memory_limit`.
 
-    The memory limit grows with the sizes of the files. With a higher limit, DuckDB would keep pages in memory
-    that are seldom read again, and less memory would be left for other programs.
+    The memory limit grows with the sizes of the files. If DuckDB's memory limit were larger than the files
+    need, DuckDB would keep pages in memory that are seldom read again, and other programs would have less
+    memory.
     """
     wanted = sum(source.size * _UNPACKED[source.packing] * _STAGED[source.layout] for source in sources)
     num_bytes = min(max(LEAST_FOR_READING, int(wanted)), size_in_bytes(config.memory_limit))

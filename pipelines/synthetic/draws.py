@@ -47,11 +47,12 @@ class Draws:
         return self.choose(count, count)
 
     def labels(self, count: int, *rates: float) -> IntArray:
-        """Gives each of `count` items a random label, with an exact share for each label: int64 [count].
+        """Gives each of `count` items a label; chance decides which items get a certain label: int64 [count].
 
-        The argument `rates` holds the share of items with label 1, the share with label 2, and so on; all
-        other items get label 0. A label with a share above 0 is given to at least one item, unless the labels
-        before it have used up all items.
+        The argument `rates` holds the share of items that get label 1, the share of items that get label 2,
+        and so on; all other items get label 0. The number of items with a label is `count` times the label's
+        share, rounded. A label with a share above 0 is given to at least one item, unless the labels before
+        it have used up all items.
         """
         order = self.shuffled(count)
         labels = np.zeros(count, dtype=np.int64)

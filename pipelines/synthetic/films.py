@@ -60,9 +60,8 @@ class Film(NamedTuple):
 def film_of_taste(taste: str, number: int) -> Film:
     """Returns film `number` of a genre; number 0 is the most famous film of the genre.
 
-    In each genre, the real films have the lowest numbers, and the invented films have the numbers after the
-    real films. Any two films of one genre differ in title or year if their values of `number` differ and are
-    below 122,880.
+    The films of each genre are numbered from 0: first the real films, then the invented films. Any two films
+    of one genre differ in title or year if their values of `number` differ and are below 122,880.
     """
     known = _real_films()[taste]
     return known[number] if number < len(known) else _invented_film(taste, number - len(known))

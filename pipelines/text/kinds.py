@@ -86,8 +86,9 @@ def form_of(path: Path, file: Path) -> TextForm:
     """Recognises the compression, the encoding and the line ends of a text file by its first bytes.
 
     Args:
-        path: the name of the file in error messages.
-        file: the path of the file that is read.
+        path: the path that the user gave: error messages name `path`, and its ending must fit the
+            compression.
+        file: the path of the file whose bytes are read: `path` itself, or a copy of the user's file.
 
     Raises:
         SourceError: the file cannot be read, is damaged, is empty, or is not text.

@@ -46,10 +46,11 @@ class BlockReader:
     """Iterates once over the blocks of one file."""
 
     path: Path
-    """The name of the file in error messages."""
+    """The path that the user gave; error messages name this path."""
     _: KW_ONLY
     file: Path | None = None
-    """The path of the file that is read; by default `path`."""
+    """The path of the file whose lines are read, such as a copy of the user's file; None to read `path`
+    itself."""
     form: TextForm = PLAIN
     on_read: Callable[[int, int], object] | None = None
     """A function to call during reading, with the numbers of bytes and lines read since the previous call."""

@@ -24,8 +24,9 @@ _LONGEST_INTEGER = 18
 def json_lines(block: Block) -> Lines:
     """Finds the lines of a block; if the block begins with a Python literal, converts all literals to JSON.
 
-    If the block begins with JSON, no Python literal is converted; the caller must convert literals with
-    `repaired`.
+    A Python literal is an object as Python's `repr` writes it, such as `{'asin': 'B1'}`. If the first line of
+    the block is not a Python literal, the lines stay as they are, and the caller must convert Python literals
+    in later lines with `repaired`.
     """
     if not _LITERAL.match(block.data[:_LITERAL_START].decode("utf-8", errors="replace")):
         return lines_of(block)
@@ -39,8 +40,9 @@ def json_lines(block: Block) -> Lines:
 def repaired(line: str) -> str:
     """Converts a line that is nearly JSON to JSON; returns any other line unchanged.
 
-    A line is nearly JSON if it is a Python literal, or contains an unpaired surrogate, which becomes a
-    replacement character.
+    Three kinds of lines are nearly JSON: an object as Python's `repr` writes it, a JSON object with unescaped
+    control characters, and a JSON object with an unpaired surrogate. An unpaired surrogate is half of a
+    character's code in UTF-16; the function replaces this half by U+FFFD.
 
     Example:
         >>> repaired("{'asin': 'B1', 'price': 9.5}")
