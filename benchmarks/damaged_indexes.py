@@ -41,7 +41,7 @@ OUTCOMES = ("refused", "same answers", "wrong answer", "traceback", "signal", "t
 _SECONDS = 30
 """Seconds after which a child process is killed."""
 _MEMORY = 6 * 1024**3
-"""Bytes of address space of a child process, of which the libraries and their threads take about two."""
+"""Bytes of address space that a child process may take beyond what its parent takes when the child begins."""
 
 
 class Try(NamedTuple):
@@ -214,7 +214,9 @@ def in_child(work: Callable[[], tuple[str, str]]) -> tuple[str, str]:
     if child == 0:
         os.close(receiver)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        num_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = num_pages * resource.getpagesize() + _MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         signal.alarm(_SECONDS)
         try:
             outcome = work()

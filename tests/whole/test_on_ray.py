@@ -55,7 +55,8 @@ PATIENCE = 120.0
 COMMAND = [
     sys.executable,
     "-c",
-    f"from engine.cli import start; start._SECONDS_TO_END = {PATIENCE}; start.start()",
+    f"import engine.cli.signals as signals; signals._SECONDS_TO_END = {PATIENCE}; "
+    "from engine.cli.__main__ import start; start()",
 ]
 """The command line, which may take its time to clean up after a signal on a busy machine."""
 
