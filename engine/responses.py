@@ -74,7 +74,8 @@ def title_matches(title: str, matches: Sequence[Any]) -> Response:
 def _list(k: int, items: TopList) -> Response:
     """Returns a dictionary to write as JSON: a top list's movies, `variety` and `why_empty`.
 
-    The entries `variety` and `why_empty` are left out if the top list has no such values.
+    The dictionary has the entry `variety` only if `items.variety` is not None, and the entry `why_empty` only
+    if `items.why_empty` is not None.
     """
     found: Response = {"k": k, "recommendations": _dicts(items)}
     if items.variety is not None:

@@ -70,9 +70,9 @@ class ListOptions:
         show_variants: name, for each listed movie, the other movies that are variants of the same film.
         diversity: how strongly movies that differ from each other are preferred to movies of high score, 0 to
             1; at 1, the scores of the best candidates no longer matter.
-        novelty: how strongly a movie's number of reviews lowers the movie's score, 0 to 1; at 1, a movie
-            whose log number of reviews is one standard deviation higher loses one standard deviation of
-            score.
+        novelty: how strongly a large number of reviews lowers a movie's score, from 0 (not at all) to 1. At
+            1, if the logarithm of a movie's number of reviews is one standard deviation above the mean of
+            all candidates, the movie loses one standard deviation of the candidates' scores.
         because: name, for each listed movie, those of the reviewer's reviews that add most to the movie's
             score.
         no_cold: list no cold movies, which have no reviews.

@@ -50,8 +50,8 @@ class Conditions:
     def among(self, rows: Rows) -> Conditions:
         """Returns a copy of the conditions that allows only movies in `rows` that are not in `excluded`.
 
-        The argument `rows`, int64, is sorted, and replaces the attribute `rows`. The attribute `excluded`
-        holds the rows of the movies that may not be listed.
+        The argument `rows` holds row numbers of movies, int64, ascending. In the copy, the attribute `rows`
+        holds the allowed rows of the argument, and the attribute `excluded` is None.
         """
         kept = rows if self.excluded is None else rows[~are_held(self.excluded, rows)]
         return replace(self, rows=kept, excluded=None)
@@ -93,7 +93,8 @@ def resolve_conditions(
 ) -> Conditions:
     """Finds the movies that the options of a top list allow, whoever the reviewer is.
 
-    The function `matching_rows` returns the rows of the movies that meet an SQL condition, int64, ascending.
+    The argument `matching_rows` is a function that takes an SQL condition and returns the rows of the movies
+    that meet the SQL condition, int64, ascending.
     The argument `rating` is the model's rating head, or None if the data has no ratings. The array `cold`,
     bool [num_movies], marks the movies without reviews; None means that every movie has reviews.
 

@@ -24,7 +24,7 @@ def ids_of(given: Iterable[str] | Path) -> list[str]:
 
     Raises:
         ConfigError: an id is neither text nor a whole number.
-        SourceError: the file cannot be read.
+        SourceError: `given` is the path of a file that cannot be read or is not UTF-8 text.
 
     Example:
         >>> ids_of("M1"), ids_of(["M2", "M1", "M2"])

@@ -30,7 +30,8 @@ def parse_pairs(texts: Iterable[str]) -> dict[str, float | None]:
 
     If the text after the last `=` is a number, the number is the rating; otherwise the whole text is a movie
     id. A movie that is given without a rating gets the rating None. The returned dictionary holds the movies
-    in the order of the argument `texts`. If a movie occurs twice in `texts`, only the later text counts.
+    in the order of the argument `texts`. If two texts in `texts` name the same movie, the earlier text is
+    ignored, and the later text sets the movie's rating and position.
 
     Example:
         >>> parse_pairs(["M1=5", "M2", "M1=3.5"])
@@ -47,7 +48,7 @@ def read_ratings(path: Path) -> dict[str, float | None]:
 
     The first line of the file may be a header, which may also name columns that are not read. Blank lines, a
     byte order mark and any kind of line end are accepted. The function returns a dictionary with movie ids as
-    keys, in the order of the file. If a movie occurs twice in the file, only the later line counts.
+    keys, in the order of the file. If two lines name the same movie, the earlier line is ignored.
 
     Raises:
         SourceError: the file cannot be read; holds no ratings; or holds a line that is not a rating.
@@ -135,9 +136,10 @@ def _parse_line(line: str, movie_column: int, rating_column: int | None) -> tupl
 
 
 def _header(line: str) -> tuple[int, int | None] | None:
-    """Returns the positions of a header's movie column and rating column; None if the line is no header.
+    """Returns the positions of the movie column and the rating column if `line` is a header, else None.
 
-    The position of the rating column is None if the header names no rating column.
+    A header is a line that names columns. If the header names no rating column, the position of the rating
+    column is None.
     """
     names = [name.casefold() for name in _fields(line)]
     movie = _first(names, _MOVIE_COLUMNS)

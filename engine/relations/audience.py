@@ -1,12 +1,16 @@
 """Finds the reviewers for whom a movie scores highest, among the reviewers who have not reviewed the movie.
 
-The search finds the same reviewers as scoring the movie for every reviewer, but faster. Each review by a
-reviewer adds a number to the given movie's relevance to the reviewer. The number that a review adds depends
-mostly on which movie was reviewed. To save time, the search computes in advance, for each movie that may have
-been reviewed, the number that a review of that movie adds to the given movie's relevance. In one pass over
-all reviews, the search adds up the given movie's relevance to every reviewer. Ratings are predicted first for
-the reviewers to whom the given movie is most relevant. The chance of a like can only lower a score; so the
-search ends once the movie's relevance to every remaining reviewer is below the k-th best score.
+The search finds the same reviewers as scoring the given movie for every reviewer, but faster. The relevance
+of the given movie to a reviewer is mainly a sum with one term for each review by the reviewer. The term of a
+review depends mostly on the reviewed movie. To save time, the search first computes, for each movie of the
+index, the part of the term that depends on the reviewed movie. In one pass over all reviews, the search then
+adds up the relevance of the given movie to every reviewer.
+
+The score is the relevance plus the weighted logarithm of the chance that the reviewer likes the given movie.
+The search predicts ratings, and from the ratings the scores, in order of relevance: the reviewers to whom the
+given movie is most relevant come first. The logarithm of the chance has known bounds, so the relevance limits
+the score that a reviewer can reach. The search ends when no reviewer whose score is still unknown can reach
+the k-th best score found so far.
 """
 
 from __future__ import annotations
@@ -158,8 +162,9 @@ def _rated(
         movie_row: the row of the movie.
         rows: the rows of the given reviewers, int64 [num].
         relevance: the relevance of the movie to every reviewer of the index, float32 [num_reviewers].
-        column: how similarly the movie and each other movie are rated, float32 [num_movies]; None if the
-            model has no table `rating_neighbours`.
+        column: for each movie of the index, the similarity of the movie's ratings to the ratings of the movie
+            `movie_row`, from the table `model.rating_neighbours`, float32 [num_movies]; None if the model has
+            no such table.
     """
     relevance = relevance[rows]
     if model.rating is None:
@@ -189,20 +194,20 @@ def _best(first: ScoredReviewers, second: ScoredReviewers, k: int) -> ScoredRevi
 
 
 def _fading(histories: Histories, power: float) -> Floats:
-    """Returns how much each review weighs in sums over a history, float32 [num_reviews].
+    """Returns the weight `age ** -power` of each review, float32 [num_reviews]; older reviews weigh less.
 
-    Older reviews weigh less. The weight of a review is computed once for each age of a review, because
-    computing powers is slow.
+    The age of a reviewer's latest review is 1, the age of the review before the latest review is 2, and so
+    on. Computing powers is slow, so the function computes one weight for each age, not for each review.
     """
     longest = int(histories.lengths.max(initial=0))
     return recency_weights(np.arange(1, longest + 1), power)[histories.ages - 1]
 
 
 def _column(table: NeighbourTable, movie_row: int) -> Floats:
-    """Returns the similarity of one movie, `movie_row`, to every movie in a neighbour table.
+    """Returns the similarity of each movie to the movie `movie_row`, as stored in a neighbour table.
 
     Returns:
-        The similarity of `movie_row` to each movie, float32 [num_movies]; 0 for a movie that does not have
+        The similarity of each movie to `movie_row`, float32 [num_movies]; 0 for a movie that does not have
         `movie_row` as a neighbour.
     """
     places = np.flatnonzero(table.movie_rows == movie_row)

@@ -23,9 +23,10 @@ EXACT_REVIEWS = 1_000_000
 """In an index with more reviews than `EXACT_REVIEWS`, only some reviewers' vectors are compared, because
 comparing the vectors of all reviewers would be slow."""
 NUM_CANDIDATES = 5_000
-"""In an index with more than `EXACT_REVIEWS` reviews, a reviewer is compared with two sets of
-`NUM_CANDIDATES` reviewers. One set holds the reviewers with the most similar histories. The other set holds
-the reviewers whose vectors have the highest inner products with the reviewer's vector."""
+"""In an index with more than `EXACT_REVIEWS` reviews, the reviewers most similar to a given reviewer are
+chosen from at most `2 * NUM_CANDIDATES` candidates. `NUM_CANDIDATES` candidates have histories most similar
+to the given reviewer's history. `NUM_CANDIDATES` candidates, some perhaps the same, have vectors with the
+highest estimated inner products with the given reviewer's vector."""
 
 
 class NearReviewers(NamedTuple):
@@ -68,12 +69,11 @@ def nearest_reviewers(model: Model, reviewer_row: int, k: int) -> NearReviewers:
     The similarity of two reviewers is the mean of two cosines: the cosine of the reviewers' vectors in the
     relevance head, and the cosine of the vectors of the reviewers' histories.
 
-    The vector of a history consists of two parts, and each part holds one number for each movie. The first
-    part of a history's vector holds 1 for each reviewed movie, and 0 for every other movie. The second part
-    of a history's vector holds the rating minus the expected rating, in stars, for each reviewed movie, and 0
-    for every other movie. Each number in a history's vector belongs to one movie, and is multiplied by
-    `log(number of all reviewers / number of the movie's reviewers)`. The logarithm is higher for a movie with
-    few reviewers, so the movie has more influence on the cosine of two histories.
+    The vector of a history holds two numbers for each movie of the index. For a reviewed movie, the first
+    number is 1, and the second number is the rating minus the expected rating, in stars. For every other
+    movie, both numbers are 0. Both numbers of a movie are multiplied by
+    `log(number of all reviewers / number of the movie's reviewers)`. Because of the multiplication by this
+    logarithm, a movie with few reviewers influences the cosine of two histories more than a movie with many.
     """
     shared, counts = _shared(model, reviewer_row)
     one, rows = np.array([reviewer_row]), np.arange(len(model.histories))
@@ -115,9 +115,11 @@ def _shared(model: Model, reviewer_row: int) -> tuple[Doubles, Rows]:
 
 
 def _above_expectation(model: Model, histories: Histories) -> Doubles:
-    """Returns each rating minus the expected rating, scaled to ratings of 1 to 5 stars: [num_reviews].
+    """Returns, for each review, the rating minus the rating expected from means: float64 [num_reviews].
 
-    If the data has no ratings, all returned numbers are 0.
+    The expected rating follows from the mean ratings of the movie and of the reviewer. Each difference is
+    multiplied by 4 and divided by the range of the data's ratings, to be in stars of a scale from 1 to 5. If
+    the data has no ratings, the function returns 0 for each review.
     """
     if model.rating is None:
         return np.zeros(len(histories.movie_rows))
@@ -140,7 +142,8 @@ def _cosines(model: Model, vector: Floats, rows: Rows) -> Doubles:
 def _inner_products(model: Model, vector: Floats) -> Doubles:
     """Estimates the inner product of `vector` and each reviewer's vector: float64 [num_reviewers].
 
-    The estimate is rough, because a reviewer's old reviews count as much as new reviews.
+    A reviewer's vector is mainly a weighted sum over the reviewer's reviews, in which old reviews weigh less
+    than new reviews. To save time, this function estimates as if old reviews weighed as much as new reviews.
     """
     head, products = model.relevance, np.zeros(len(model.histories))
     pulls = head.history_vectors @ vector

@@ -71,7 +71,7 @@ def map_movies(model: Model, cards: MovieCards, variants: Variants, most: int = 
 def mapped_movies(
     model: Model, movies: IdTable, cards: MovieCards, variants: Variants, most: int
 ) -> list[MappedMovie]:
-    """Returns the most reviewed movies, with positions on the map that are scaled to between -1 and 1."""
+    """Returns the most reviewed movies with their positions on the map; each coordinate is from -1 to 1."""
     found = map_movies(model, cards, variants, most)
     places = found.points / max(float(np.abs(found.points).max(initial=0)), 1e-12)
     return [
@@ -92,14 +92,16 @@ def mapped_movies(
 def main_categories(categories: Sequence[str | None]) -> list[str]:
     """Shortens each movie's category, a path such as "Movies & TV | Drama", to one part of the path.
 
-    In the path "Movies & TV | Drama", the category "Movies & TV" is at depth 0, and "Drama" is at depth 1.
-    The function chooses one depth of the category paths for all movies. At a suitable depth, there is more
-    than one category, at least half of the movies have a category, and no category holds more than two thirds
-    of the movies. The function chooses the first suitable depth. If no depth is suitable, the function
-    chooses the first depth with more than one category. A movie whose category path ends before the chosen
-    depth gets the last part of the path. If no depth has more than one category, every movie gets the last
-    part of the movie's path. A movie without a category gets "no category". Of the shortened categories, all
-    but the `_NUM_CATEGORIES` most common are replaced by "other".
+    The depth of a part is the part's position in the path: in the path "Movies & TV | Drama", "Movies & TV"
+    has depth 0, and "Drama" has depth 1. The function takes the part at the same depth from every movie's
+    path. This depth is the lowest depth that meets three conditions: the paths have at least two different
+    parts at this depth; at least half of the movies' paths reach this depth; and no part at this depth is
+    shared by more than two thirds of the movies. If no depth meets all three conditions, the function takes
+    the lowest depth at which the paths have at least two different parts. If at every depth all paths have
+    the same part, each movie gets the last part of the movie's path. A path that is too short to have a part
+    at the taken depth is also shortened to the last part of the path. A movie without a category gets
+    "no category". Only the `_NUM_CATEGORIES` most common of these names are returned; each rarer name is
+    replaced by "other".
 
     >>> main_categories(["Movies & TV | Drama", "Movies & TV | Comedy | Slapstick", None])
     ['Drama', 'Comedy', 'no category']

@@ -91,7 +91,10 @@ def similar_movies(index: OpenedIndex, movie_id: str, k: int, options: ListOptio
 
 
 def pool_of(k: int, options: ListOptions) -> int:
-    """Returns how many similar movies to find for a list of k movies: k, or more for a diverse list."""
+    """Returns the number of similar movies to find, from which the k movies of an answer are chosen.
+
+    The returned number is k if the option diversity is 0, else `pool_size(k)`, which is more than k.
+    """
     if options.diversity == 0:
         return k
     from engine.lists.variety import pool_size
@@ -111,11 +114,12 @@ def similar_rows(
 ) -> Alike:
     """Finds the k movies that are most similar to one movie.
 
-    Movies from the table of similar movies come first. If the table of similar movies holds fewer than k
-    allowed movies, other movies follow, ordered by a weighted mean of two cosines: the cosine of the movies'
-    sets of reviewers, and the cosine of the movies' vectors without the bias column. The similarities of
-    movies from outside the table of similar movies are scaled down, to at most the lowest similarity of a
-    found movie from the table of similar movies.
+    The result begins with the similar movies that `table` holds for the given movie. If `table` holds fewer
+    than k allowed movies for the given movie, further movies follow. The similarity of a further movie to the
+    given movie is a weighted mean of two cosines: the cosine of the two movies' sets of reviewers, and the
+    cosine of the two movies' vectors without their last number, which is the bias of the movie. If the result
+    holds movies from `table`, the similarity of each further movie is multiplied by the lowest similarity of
+    the movies from `table`.
 
     Args:
         model: the model, whose movie vectors and neighbour tables are used.
@@ -217,7 +221,10 @@ def _cosines(model: Model, movie_row: int, rows: Rows) -> Doubles:
 
 
 def _likeness(index: OpenedIndex, card: Mapping[str, Any], other: Mapping[str, Any], shared: int) -> Likeness:
-    """Says what two movies have in common, given their cards and the number of shared reviewers."""
+    """Returns what two movies have in common: people who reviewed both movies, a series, and categories.
+
+    The argument `shared` is the number of people who reviewed both movies, or -1 if the number is unknown.
+    """
     categories = categories_of(other["category"])
     common = [
         name

@@ -24,9 +24,9 @@ def nearest_movies(index: VectorIndex, queries: NDArray[np.floating], k: int) ->
     """Finds the k movies nearest to each query in a vector index, as `VectorIndex.search` does.
 
     Raises:
-        ArtifactCorruptError: a query, or a vector that was found, holds an impossible number, which means
-            that the index is damaged.
-        ArtifactError: the vectors are in a database that cannot be reached.
+        ArtifactCorruptError: the index is damaged: a query holds NaN or infinity, or the vector index returns
+            the row of a movie that does not exist.
+        ArtifactError: the vector index is kept in a database that cannot be reached.
     """
     with index_errors():
         return index.search(queries, k)
@@ -46,9 +46,9 @@ def index_errors() -> Iterator[None]:
 class CandidateSource:
     """Finds candidates in the vector index and among the neighbours of the movies in a reviewer's history.
 
-    The vector index holds `model.relevance.movie_vectors`. For a list of k movies, at most
-    `max(num_candidates, k)` candidates come from the vector index, and at most `max(num_candidates, k)` from
-    the neighbours.
+    The vector index holds `model.relevance.movie_vectors`. For a list of k movies, the vector index gives at
+    most `max(num_candidates, k)` candidates. The neighbours of the movies in the reviewer's history give at
+    most as many again.
     """
 
     def __init__(self, model: Model, index: VectorIndex, num_candidates: int) -> None:
@@ -132,13 +132,13 @@ class CandidateSource:
 
 
 def _best_of_each(groups: Rows, keys: Rows, values: Doubles, most: int) -> Rows:
-    """Keeps, for each reviewer, the `most` pairs of reviewer and movie with the highest values.
+    """Keeps at most `most` pairs of reviewer and movie for each reviewer: the pairs of highest `values`.
 
     Args:
-        groups: the position of each pair's reviewer, int64 [num], ascending.
+        groups: for each pair, `place`, the position of the reviewer in the list of reviewers, int64 [num],
+            ascending.
         keys: pairs of reviewer and movie, each as the number `place * num_movies + movie_row`, int64 [num].
-        values: the number by which the pairs of a reviewer are ranked, float64 [num]; every number is above
-            0.
+        values: the number by which each pair is ranked, float64 [num]; every number is above 0.
         most: the largest number of pairs to keep for each reviewer.
     """
     counts = np.bincount(groups)
