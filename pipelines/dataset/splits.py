@@ -23,10 +23,10 @@ class Split(NamedTuple):
 def hold_out_last(reviews: Reviews, share: float) -> Split:
     """Holds out each reviewer's latest reviews: the share `share`, from 0 to 1, of the reviewer's reviews.
 
-    At least one review of each reviewer with three or more reviews is held out. If a reviewer has one or two
-    reviews, and `share` times the number of reviews is less than 1, all reviews stay in training. A movie's
-    single review may be held out; the model must then score a movie without training reviews, as in real
-    shops.
+    The number of held-out reviews of a reviewer is `share` times the number of the reviewer's reviews,
+    rounded down. If the rounded number is 0, and the reviewer has three or more reviews, one review is held
+    out. At least one review of each reviewer stays in training. A movie's single review may be held out; the
+    model must then score a movie without training reviews, as in real shops.
     """
     held_out = last_by_time(reviews, share)
     return Split(reviews.select(~held_out), reviews.select(held_out))
@@ -46,8 +46,8 @@ def last_by_time(reviews: Reviews, share: float) -> NDArray[np.bool_]:
 def follows_time(reviews: Reviews, config: Config) -> bool:
     """Tells whether each reviewer's latest reviews, instead of random reviews, are held out.
 
-    The setting `split.order` decides; with the value "auto", the latest reviews are held out if at least two
-    review times differ.
+    The function returns True if the setting `split.order` is "time", or if `split.order` is "auto" and at
+    least two review times differ.
     """
     if config.split.order == "auto":
         return bool(len(reviews)) and bool(reviews.times.min() < reviews.times.max())
@@ -59,14 +59,14 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 
     If the last reviews of each reviewer are held out, no held-out review is older than a training review of
     the same reviewer. In a random sample, many held-out reviews are older than the reviewer's newest training
-    review. The function returns True if the number of held-out reviews that are older than the reviewer's
-    newest training review is more than half of the number expected in a random sample.
+    review. The function returns True if more than half as many held-out reviews as in a random sample are
+    older than the reviewer's newest training review.
 
     For a reviewer with n training reviews, a random held-out review is older than the reviewer's newest
-    training review with the probability `n / (n + 1)`. The number of older held-out reviews that is expected
-    in a random sample is the sum of the probabilities `n / (n + 1)` over all held-out reviews. Held-out
-    reviews with the same time as the reviewer's newest training review are ignored. Held-out reviews of
-    reviewers without training reviews are ignored, too.
+    training review with the probability `n / (n + 1)`. The sum of the probabilities `n / (n + 1)` over all
+    held-out reviews is the average number of held-out reviews in a random sample that are older than the
+    reviewer's newest training review. The function ignores held-out reviews with the same time as the
+    reviewer's newest training review, and held-out reviews of reviewers without training reviews.
     """
     newest = np.full(train.num_reviewers, np.iinfo(np.int64).min)
     np.maximum.at(newest, train.reviewer_rows, train.times)
@@ -80,8 +80,8 @@ def is_drawn_anywhere(train: Reviews, held_out: Reviews) -> bool:
 def in_order(reviews: Reviews, config: Config) -> Reviews:
     """Shuffles each reviewer's reviews if `follows_time` returns False; else returns the reviews unchanged.
 
-    After shuffling, the last reviews of a reviewer are a random sample of the reviewer's reviews. The setting
-    `seed` decides the random order.
+    If each reviewer's reviews are shuffled, the last reviews of each reviewer, which `hold_out_last` holds
+    out, are a random sample. The setting `seed` decides how each reviewer's reviews are shuffled.
     """
     if follows_time(reviews, config):
         return reviews

@@ -34,8 +34,10 @@ _DESCRIPTION_WORDS = 80
 """The number of words at the start of a movie's description that are counted; later words say less about the
 movie, and counting later words would take time."""
 _SPANS_OF_YEARS = ((1, 0), (5, 0), (5, 2), (10, 0), (20, 5))
-"""Each pair is the width and the shift, in years, of spans into which the release years of movies are
-divided; the nearer two release years are, the more spans contain both years."""
+"""Divides the release years of movies into spans of years. The first number of a pair is the length of each
+span, in years. The second number says how many years before a multiple of the length a span begins: the pair
+(5, 2) makes spans such as 1983 to 1987. The nearer two release years are, the more spans contain both release
+years."""
 _CHEAPEST = 0.5
 """Lower prices of movies are raised to this price before the logarithm is taken, because the logarithm of 0
 is not finite."""

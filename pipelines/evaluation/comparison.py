@@ -77,8 +77,9 @@ def tests_against(results: Results, reference: str, *, seed: int) -> dict[str, d
 def by_reviews(results: Results, counts: Sequence[Rows]) -> dict[str, dict[str, dict[str, float]]]:
     """Computes each model's main metrics for each group of reviewers in REVIEW_GROUPS.
 
-    A group without reviewers is left out. The argument `counts` holds, for each fold, the number of training
-    reviews of each reviewer, int64 [num_reviewers].
+    A group of REVIEW_GROUPS has no entry in the returned dictionary if no reviewer of the group was measured.
+    The argument `counts` holds, for each fold, the number of training reviews of each reviewer, int64
+    [num_reviewers].
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for model, folds in results.items():
@@ -99,8 +100,9 @@ def _pooled(
 ) -> PerReviewer | None:
     """Adds up, over all folds, each reviewer's contribution to the metric `name`.
 
-    A contribution is a sum, such as of absolute errors, and a weight, such as the number of predicted ratings
-    (see `PerReviewer`).
+    A reviewer's contribution to a metric is two numbers, a sum and a weight (see `PerReviewer`). For MAE, the
+    sum adds up the absolute errors of the reviewer's predicted ratings, and the weight is the number of the
+    reviewer's predicted ratings.
 
     The masks in `inside`, one for each fold, mark the reviewers that count; None if all reviewers count. The
     function returns None if the metric `name` was measured on no fold.

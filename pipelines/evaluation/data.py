@@ -58,7 +58,8 @@ class EvaluationData(NamedTuple):
     gave pairs of a training file and a test file, `accountings` has one entry for each training file and for
     each test file."""
     traits: Traits
-    """The metadata from which similar movies are found, including all links between movies."""
+    """The metadata by which movies are compared, such as categories and series, and all links from a movie's
+    metadata to other movies, such as by "also bought"."""
     candidates: GivenCandidates | None
     """The candidate movies that models rank for each reviewer; None if models rank the whole catalogue."""
     words: csr_array
@@ -211,7 +212,8 @@ def _renumbered(file: _File, reviewer_ids: Strings, movie_ids: Strings) -> _File
 def _described(files: Sequence[_File], movie_ids: Strings) -> tuple[Described, csr_array]:
     """Merges the metadata and the word counts of movies from all files.
 
-    If several files hold metadata of the same movie, the metadata of the first such file is used.
+    If several files hold metadata of the same movie, the function uses the metadata of the file that comes
+    first in `files`.
     """
     from scipy.sparse import csr_array, vstack
 
@@ -243,8 +245,8 @@ def _fold(
 ) -> Fold:
     """Makes a fold from a training file and a test file.
 
-    The function `_renumbered` must have renumbered the training file and the test file, so that equal rows
-    stand for equal ids in both files.
+    Before the call, `_renumbered` must renumber the reviewers and movies of both files. The same row number
+    then stands for the same reviewer, or the same movie, in the training file and in the test file.
     """
 
     def both(field: str) -> NDArray[Any]:

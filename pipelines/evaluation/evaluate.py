@@ -101,7 +101,8 @@ def evaluate(
     Raises:
         ConfigError: a model or a protocol is unknown; a model cannot use the data; `reviews` and `pairs` are
             both given; or `reviews` and `pairs` are both empty.
-        EngineError: the files cannot be read; or the training fails, as in `build_index`.
+        EngineError: a file cannot be read; or the training of a model fails, for example because the loss is
+            not finite.
     """
     require_build_packages("An evaluation")
     check_place(on, address, processes)

@@ -34,8 +34,8 @@ class PerReviewer(NamedTuple):
     sum(weights))` for RMSE. For MAE, a reviewer's sum is the sum of the absolute errors of the reviewer's
     predicted ratings, and a reviewer's weight is the number of these ratings.
 
-    The arrays `sums` and `weights` are float64 [num_reviewers]. The weight of a reviewer is 0 if the metric
-    was not measured for the reviewer.
+    The arrays `sums` and `weights` are float64 [num_reviewers]. If the metric was not measured for a
+    reviewer, the reviewer's entry in the array `weights` is 0.
     """
 
     sums: Doubles
@@ -63,7 +63,7 @@ class PopularFallback(NamedTuple):
 
     model: Model
     popularity: Floats
-    """The popularity of each movie that `popularity_of` computes, float32 [num_movies]."""
+    """The popularity of each movie, which the function `popularity_of` computes: float32 [num_movies]."""
 
     def score(self, reviewer_rows: Rows) -> Floats:
         """Scores all movies for the reviewers in the given n rows: float32 [n, num_movies]."""

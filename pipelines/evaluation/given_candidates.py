@@ -29,9 +29,9 @@ class GivenCandidates(NamedTuple):
     def with_held_out(self, held_out: Reviews) -> Rows:
         """Adds held-out movies to the candidates; returns the pairs of reviewer and movie to rank.
 
-        Held-out movies of reviewers without candidates are not added. Each returned pair of reviewer and
-        movie is one number `reviewer_row * num_movies + movie_row`; the numbers are int64 [num_pairs],
-        ascending.
+        If a reviewer has no candidates, no held-out movie of the reviewer is in the returned pairs. Each
+        returned pair of reviewer and movie is one number `reviewer_row * num_movies + movie_row`; the numbers
+        are int64 [num_pairs], ascending.
         """
         reviewers = np.unique(self.keys // held_out.num_movies)
         return np.union1d(self.keys, pair_keys(held_out)[np.isin(held_out.reviewer_rows, reviewers)])

@@ -34,16 +34,18 @@ class FoldWork(NamedTuple):
     config: Config
     """The settings with which models are measured."""
     fitting: Config
-    """The settings with which models are fitted; `split.order` is set so that validation reviews are chosen
-    in the same way as test reviews."""
+    """The settings with which models are fitted. If the test reviews are a random sample, the value "auto" of
+    `split.order` is replaced by "none"; validation reviews are then drawn at random, too."""
     features: Floats | None
     """The metadata vectors of movies that `content_features` computes; None if no model needs metadata
     vectors."""
     learned: Traits
-    """The metadata from which the engine's model learns to find similar movies. The field `learned` leaves
-    out the links between movies with which an evaluation later measures the lists of similar movies."""
+    """The metadata from which the engine's model learns to find similar movies. The field `learned` holds
+    only some of the links from movies to other movies, such as by "also bought". An evaluation measures lists
+    of similar movies with all other links."""
     traits: Traits
-    """The metadata from which similar movies are found, including all links between movies."""
+    """The metadata by which movies are compared, such as categories and series, and all links from a movie's
+    metadata to other movies, such as by "also bought"."""
     candidates: Rows | None
     """The pairs of reviewer and movie that models rank, each as one number `reviewer_row * num_movies +
     movie_row`, int64 [num_pairs], ascending; None if models rank the whole catalogue."""
@@ -63,9 +65,10 @@ class MeasuredModel(NamedTuple):
     similar: Mapping[str, Compared]
     """The recall of the engine's lists of similar movies; empty for every model but the engine's own."""
     looks: Looks | None
-    """How often a movie in the engine's lists of similar movies has no category in common with the movie that
-    the list is for, and how often sequels are among the first movies of the lists. The field `looks` is None
-    for every model but the engine's own."""
+    """The result of `measure_looks` for the engine's lists of similar movies. The result says how often a
+    listed movie has no category in common with the movie whose similar movies are listed. The result also
+    says how often a film's sequel is among the first movies of the film's list. The field `looks` is None for
+    every model but the engine's own."""
 
 
 def measure_model(work: FoldWork, model: str) -> MeasuredModel:

@@ -52,9 +52,10 @@ class Evaluation:
     """The recall of the engine's lists of similar movies, which `summarize` returns; empty if the engine's
     own model was not evaluated."""
     looks: dict[str, Any] = field(default_factory=dict)
-    """How often a movie in the engine's lists of similar movies has no category in common with the movie that
-    the list is for, and how often sequels are among the first movies of the lists, as `summarize_looks`
-    returns. The dictionary `looks` is empty without metadata."""
+    """The result of `summarize_looks` for the engine's lists of similar movies. The result says how often a
+    listed movie has no category in common with the movie whose similar movies are listed, and how often a
+    film's sequel is among the first movies of the film's list. The dictionary `looks` is empty if the movies
+    have no metadata, or if the engine's own model was not evaluated."""
     negatives: dict[str, Any] | None = None
     """The counts of pairs and ids in the file of candidate movies; None if the models ranked the whole
     catalogue."""
@@ -69,7 +70,7 @@ class Evaluation:
 
     @property
     def leaks_prevented(self) -> int:
-        """Returns how many test reviews of all folds left the test set because training has a copy."""
+        """Returns how many held-out reviews of all folds were not tested, as copies of training reviews."""
         return sum(split["leaks_prevented"] for split in self.splits)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Measures whether lists of similar movies hold the right movies.
+"""Compares lists of similar movies with links in metadata, held-out reviews, series and categories.
 
-The list of a movie should hold the movies that metadata links to the movie, for example as "also bought". The
-list of the last movie among a reviewer's training reviews should hold the movies of the reviewer's held-out
-reviews. The list of a movie should begin with sequels of the movie, and hold few movies without a category in
-common with the movie.
+A movie's list of similar movies should hold the movies to which the movie's metadata links, for example by
+"also bought". If a movie is the last movie in a reviewer's training reviews, the movie's list of similar
+movies should hold the movies of the reviewer's held-out reviews. A movie's list of similar movies should
+begin with sequels of the movie, and hold few movies without a category in common with the movie.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from pipelines.similar.likeness import Weights, similar_table
 from pipelines.similar.traits import Traits
 
 Pairs = NDArray[np.int64]
-"""The movies that lists of similar movies should contain, int64 [num_pairs, 2]. The first column holds the
-number of a question; a question asks for a list of movies that are similar to one movie. The second column
-holds the row of a right answer: a movie that the list of similar movies should contain."""
+"""Pairs of a question and a right answer, int64 [num_pairs, 2]. A question asks for a list of movies that are
+similar to one movie; a right answer is a movie that the list should contain. The first column holds the
+number of the question, and the second column holds the row of the right answer."""
 
 K = 10
 """The number of movies in each measured list of similar movies."""
@@ -83,15 +83,18 @@ class SimilarLists(NamedTuple):
 def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int) -> dict[str, Compared]:
     """Measures the recalls of the engine's lists of similar movies, and of co-review lists for comparison.
 
-    The returned dictionary has the keys "links" and "held_out". The value of the key "links" holds the
-    recalls of the lists for movies that metadata links to other movies; the right answers are the linked
-    movies. A link between two movies is used only if both movies have training reviews, and if the engine did
-    not learn from the link to find similar movies. The value of the key "held_out" holds the recalls of the
-    lists for the last movie in each reviewer's training reviews; the right answers are the movies of the
-    reviewer's test reviews. The key "links" is missing if metadata has no link that can be used for
-    measuring; the key "held_out" is missing if no reviewer has both training reviews and test reviews. The
-    recall of a list is `right answers in the list / min(K, all right answers)`. For "links" and for
-    "held_out", at most MAX_QUESTIONS randomly chosen lists are measured.
+    The returned dictionary has the keys "links" and "held_out". Under the key "links" are the recalls of
+    lists for movies whose metadata links to other movies, such as by "also bought". The right answers for
+    such a list are the linked movies. A link from one movie to another is used only if both movies have
+    training reviews. Links for which `are_learned` returns True are not used, because the engine learned from
+    these links. Under the key "held_out" are the recalls of lists for movies that are the last movie in a
+    reviewer's training reviews. The right answers for such a list are the movies of the reviewer's test
+    reviews.
+
+    The key "links" is missing if metadata has no link that can be used for measuring. The key "held_out" is
+    missing if no reviewer has both training reviews and test reviews. The recall of a list is `right answers
+    in the list / min(K, all right answers)`. If there are more than MAX_QUESTIONS lists under a key, the
+    recalls of MAX_QUESTIONS randomly chosen lists are returned.
     """
     known = fold.train.movie_counts() > 0
     links = links[~are_learned(links)]
@@ -116,14 +119,14 @@ def measure_similar(lists: SimilarLists, fold: Fold, links: Pairs, *, seed: int)
 
 
 class Looks(NamedTuple):
-    """Holds how often movies' lists of similar movies contain unrelated movies, and sequels of the movies."""
+    """Holds how often lists of similar movies hold movies without a common category, and sequels."""
 
     without_common_category: dict[str, tuple[int, float, float]]
-    """For each group of movies in REVIEW_GROUPS, the number of movies of the group that were measured, and
-    two mean shares of unrelated movies. A movie is called unrelated to a measured movie if the two movies
-    have no category in common. The number at position 1 of a tuple is the mean share of unrelated movies in
-    the measured movies' lists of similar movies. The number at position 2 of a tuple, for comparison, is the
-    mean share of movies unrelated to a measured movie among all movies with training reviews."""
+    """For each group of movies in REVIEW_GROUPS: the number of movies whose lists of similar movies were
+    measured, and two mean shares, from 0 to 1. The mean share at position 1 of the tuple is the share of
+    listed movies that have no category in common with the movie whose similar movies are listed. The mean
+    share at position 2 is for comparison: the share of all movies with training reviews that have no category
+    in common with the movie whose similar movies are listed."""
     series: tuple[int, int]
     """Two counts of pairs of successive films in a series: the number of all pairs, and the number of pairs
     in which each film is among the first FIRST movies of the other film's list."""
@@ -155,7 +158,10 @@ def _share_apart(traits: Traits, movie_row: int, others: Rows) -> float:
 
 
 def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
-    """Averages the results of `measure_looks` over folds; returns an empty dictionary without metadata."""
+    """Averages the shares that `measure_looks` returned for each fold, and adds up the counts of sequels.
+
+    The function returns an empty dictionary if the movies have no metadata.
+    """
     shares: dict[str, dict[str, float]] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold.without_common_category):
         rows = [fold.without_common_category[name] for fold in folds if name in fold.without_common_category]
@@ -187,17 +193,18 @@ def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str
 def _recalls(
     answer: Callable[[int], Rows], pairs: Pairs, movie_rows: NDArray[np.integer], seed: int
 ) -> Doubles:
-    """Measures the recall of lists of similar movies, for at most MAX_QUESTIONS randomly chosen questions.
+    """Returns the recall of lists of similar movies, each of which answers a question: float64 [num_lists].
 
-    A question asks for a list of movies that are similar to one movie. For each randomly chosen question, the
-    function returns the recall of the list of similar movies that answers the question, float64.
+    A question asks for a list of movies that are similar to one movie. If `pairs` has more than MAX_QUESTIONS
+    different questions, only MAX_QUESTIONS randomly chosen questions are answered.
 
     Args:
         answer: a function that takes the row of a movie, and returns the rows of the similar movies.
         pairs: the right answers, int64 [num_pairs, 2]; each row holds the number of a question, and the row
-            of a movie that the list for the question should contain.
-        movie_rows: the row of the movie for which each question asks, int [num_questions].
-        seed: the seed of the random choice of questions.
+            of a movie that the answer to the question should contain.
+        movie_rows: for each question, the row of the movie whose similar movies are asked for, int
+            [num_questions].
+        seed: the seed with which questions are chosen at random.
     """
     pairs = np.unique(pairs, axis=0)
     questions, begins = np.unique(pairs[:, 0], return_index=True)

@@ -25,20 +25,21 @@ def find(
     shares: Mapping[str, int],
     per_year: Sequence[Mapping[str, int]],
 ) -> list[dict[str, Any]]:
-    """Checks four statements about reviews against numbers that `explore` has counted.
+    """Checks four common statements about reviews, such as "Most ratings are the highest there is".
 
     The checked statements are: most ratings are the highest rating; most reviewers have two or three reviews;
     most movies have few reviews, while a few have hundreds; the number of reviews grows from year to year.
 
-    The argument `ratings` must be sorted by rating, ascending, and the argument `per_year` by year,
-    ascending.
+    The arguments hold numbers that `explore` has counted. The argument `ratings` must be sorted by rating,
+    ascending, and the argument `per_year` by year, ascending.
 
     Returns:
         One dictionary for each checked statement, with the keys `statement`, `holds`, `figures` and
         `sentence`. The key `statement` holds the text of the checked statement, such as "Most ratings are the
         highest there is". The key `holds` tells whether the checked statement is true for the reviews, or is
-        None if the data cannot tell. The key `figures` holds the counted numbers that decide whether the
-        checked statement is true. The key `sentence` says in words what the numbers in `figures` are.
+        None if the data cannot tell. The key `figures` holds numbers about the reviews that show whether the
+        statement is true, such as the median number of reviews per movie. The key `sentence` says in words
+        what the numbers in `figures` are.
     """
     return [
         _top_ratings(ratings),

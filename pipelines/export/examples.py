@@ -69,8 +69,8 @@ def read_names(writer: ArtifactWriter) -> Names:
 def make_examples(model: Model, names: Names) -> list[Example]:
     """Makes example recommendations for three reviewers, who are chosen by their numbers of reviews.
 
-    The three reviewers are at the 25th percentile, at the median and at the maximum of the numbers of reviews
-    of all reviewers.
+    All reviewers are sorted by their numbers of reviews; the examples are the reviewers at the 25th
+    percentile, at the median and at the maximum.
     """
     counts = np.diff(model.histories.offsets)
     order = np.argsort(counts, kind="stable")

@@ -192,8 +192,8 @@ def _groups(movies: MovieMap) -> tuple[str, list[str]]:
     """Groups the movies of a map by category, decade or number of reviews; each group gets a colour.
 
     The movies are grouped by category if there are several categories; otherwise by decade if there are
-    several decades; and otherwise by the number of reviews. The function returns the meaning of the groups,
-    such as "decade", and the name of each movie's group.
+    several decades; and otherwise by the number of reviews. The function returns what the movies are grouped
+    by ("category", "decade" or "number of reviews"), and the name of each movie's group, such as "1990s".
     """
     if len(set(movies.categories) - {NO_CATEGORY, OTHER}) > 1:
         return "category", movies.categories

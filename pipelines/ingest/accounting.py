@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FileAccount:
-    """Holds the number of rows that were read from one review file."""
+    """Holds the number of rows that were read from one review file, and whether the file ended too early."""
 
     path: str
     """The path of the review file, as the user wrote the path."""
@@ -61,11 +61,12 @@ class MetadataAccount:
 class Accounting:
     """Counts every row of the review files as kept, duplicate, filtered or rejected.
 
-    First, ingestion rejects the rows that cannot be used. Second, the filter `since-until` drops rows outside
-    a range of days, and the filter `unverified` drops rows that are not marked as verified. Third, if a
-    reviewer has several reviews of a movie, ingestion keeps the latest review, and drops the other reviews as
-    duplicates. Fourth, the filter `where` drops the rows for which the user's SQL condition is not true.
-    Fifth, the filter `k-core` drops reviewers and movies that have too few reviews.
+    Ingestion first rejects the rows that cannot be used. The filter `since-until` then drops rows outside a
+    range of days, and the filter `unverified` then drops rows that are not marked as verified. If a reviewer
+    still has several reviews of a movie, ingestion keeps the latest review, and drops the other reviews as
+    duplicates. After duplicates are dropped, the filter `where` drops the rows for which the user's SQL
+    condition is not true. The filter `k-core`, the last filter, drops reviewers and movies that have too few
+    reviews.
 
     Raises:
         DataError: the sum of kept, duplicate, filtered and rejected rows is not the number of rows read.
@@ -83,12 +84,13 @@ class Accounting:
     rejected_by: Mapping[str, int] = field(default_factory=dict)
     """The number of rejected rows for each reason of rejection; the keys are the reasons."""
     times_lost_by: Mapping[str, int] = field(default_factory=dict)
-    """The number of rows that are kept without their unusable review time, for each reason; the keys are
-    reasons such as "cannot be read". Rejected rows are not counted."""
+    """The number of rows whose review time was dropped as unusable, for each reason; the keys are reasons
+    such as "cannot be read". Rows that were rejected are not in these numbers."""
     files: Sequence[FileAccount] = ()
-    """The counts of each review file, in the order in which the user named the review files."""
+    """The path and the number of rows of each review file, in the order in which the user named the review
+    files."""
     metadata: MetadataAccount = field(default_factory=MetadataAccount)
-    """The counts of all metadata files together."""
+    """The counts of lines of all metadata files together, such as the number of rejected lines."""
 
     def __post_init__(self) -> None:
         explained = self.kept + self.duplicate + self.filtered + self.rejected
@@ -112,7 +114,7 @@ class Accounting:
 
     @property
     def times_lost(self) -> int:
-        """Returns the number of rows that lost their review time; rejected rows are not counted."""
+        """Returns the number of rows, without rejected rows, whose review time was dropped as unusable."""
         return sum(self.times_lost_by.values())
 
     @property

@@ -67,7 +67,7 @@ def read_dates(texts: Mapping[str, int], latest: date, order: str | None = None)
 
     The argument `texts` maps each date, as text, to the number of rows with the date. The argument `latest`
     is the last day that a review may have. If `order` is None, the function chooses the order of day, month
-    and year in which the most rows have a possible day.
+    and year in which the most rows have a date from 2 January 1970 to `latest`.
     """
     written = {text: parts for text in texts if (parts := _take_apart(text)) is not None}
     read = {

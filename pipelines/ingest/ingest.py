@@ -75,9 +75,9 @@ def ingest(
 
     A cold movie is a movie that metadata describes, and that has no review or too few reviews for training.
     If `cold` enables cold movies, the function also makes the tables `cold_movies` and `cold_reviews`. The
-    table `cold_reviews` holds the few reviews of cold movies by the reviewers in the table `reviewers`. The
-    tables `reviews`, `reviewers` and `movies` hold nothing about cold movies. The returned counts include the
-    few reviews of cold movies among the dropped rows.
+    table `cold_reviews` holds the reviews that reviewers in the table `reviewers` wrote of movies with too
+    few reviews for training. The tables `reviews`, `reviewers` and `movies` hold nothing about cold movies.
+    In the returned counts, reviews of movies with too few reviews for training count as dropped rows.
 
     Args:
         database: an empty database that `work_database` opened.

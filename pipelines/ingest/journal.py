@@ -130,7 +130,8 @@ def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
     """Writes a file of a build: the movies that each reviewer has hidden in the journal of `parts[0]`.
 
     Each item of `parts` holds what was read from one journal of feedback; only `parts[0]` is used. If the
-    index directory has a journal, `parts[0]` belongs to the journal in the index directory (see `own_first`).
+    index directory has a journal, the caller must pass what was read from that journal as `parts[0]` (see
+    `own_first`).
     """
     if parts and parts[0].hidden:
         path = writer.path_for(HIDDEN_FILE)
@@ -141,7 +142,8 @@ def write_position(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None
     """Writes to a build's manifest the position up to which the feedback journal of `parts[0]` was read.
 
     Each item of `parts` holds what was read from one journal of feedback; only `parts[0]` is used. If the
-    index directory has a journal, `parts[0]` belongs to the journal in the index directory (see `own_first`).
+    index directory has a journal, the caller must pass what was read from that journal as `parts[0]` (see
+    `own_first`).
     """
     if parts and parts[0].position is not None:
         writer.add_section(JOURNAL_SECTION, to_section(parts[0].position, parts[0].counts))

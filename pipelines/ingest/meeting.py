@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
     """Warns if metadata describes hardly any reviewed movie, and names the reason if a reason is found.
 
-    The tables `reviewed_movies` and `metadata_lines` must be filled. The warning names a difference in how
-    ids are written, such as leading zeros, if removing the difference would make more ids equal.
+    The tables `reviewed_movies` and `metadata_lines` must be filled. If the reviews and the metadata write
+    the same movie ids in two ways, such as with and without leading zeros, the warning names this difference.
     """
     num_reviewed = count_rows(database, "reviewed_movies")
     num_lines = count_rows(database, "(from metadata_lines where reason is null)")
@@ -59,6 +59,6 @@ def warn_if_ids_differ(database: duckdb.DuckDBPyConnection) -> None:
 
 
 def _examples(database: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Returns a text that names the two smallest movie ids in a table, for a message."""
+    """Returns a text that names the first two movie ids of the database table `table`, in sorted order."""
     ids = database.table(table).filter("movie_id is not null").select("movie_id").distinct()
     return " and ".join(repr(movie_id) for (movie_id,) in ids.order("movie_id").limit(2).fetchall())

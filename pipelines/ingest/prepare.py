@@ -26,9 +26,10 @@ def prepare(
     """Writes a table with a row for each kept review, joined with the columns of the reviewed movie.
 
     The table has the columns `PREPARED_COLUMNS`. The path `output` must end with .parquet or .csv. Vertical
-    bars separate the names in the column `category`. In CSV, vertical bars also separate the addresses in the
-    column `links`. The rejected rows are written to the Parquet file `rejected`, if this path is given.
-    Returns the counts of kept and dropped rows.
+    bars separate the names in the column `category`. The column `links` holds web addresses: a list of
+    addresses in a Parquet file, and addresses between vertical bars in a CSV file. The rejected rows are
+    written to the Parquet file `rejected`, if this path is given. Returns the counts of kept and dropped
+    rows.
 
     If `on` is "ray", workers of Ray read several files at the same time; the table in `output` is the same as
     without Ray. The workers run on the Ray cluster at `address`, or on this machine if `address` is None.

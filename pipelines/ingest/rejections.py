@@ -1,4 +1,4 @@
-"""Raises an error, or logs a warning, if all or most rows of the review or metadata files were rejected."""
+"""Raises an error if all rows of the review or metadata files were rejected; warns if most reviews were."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def blaming_rejections(database: duckdb.DuckDBPyConnection, sources: Sequence[So
     """Turns a DataError in a `with` block into an error about rejected rows, if most rows were rejected.
 
     Raises:
-        DataError: the `with` block raised a DataError; if most rows were rejected, the message names the most
-            common reason of rejection.
+        DataError: the `with` block raised a DataError. If most rows were rejected, the function raises a new
+            DataError instead, whose message names the most common reason of rejection.
     """
     try:
         yield

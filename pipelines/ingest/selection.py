@@ -45,14 +45,14 @@ def select_reviews(
     * The settings `since` and `until` drop reviews by day.
     * The setting `verified_only` drops reviews that are not marked as verified.
     * If a reviewer has several reviews of a movie, only the reviewer's latest review of the movie is kept.
-    * The SQL condition of the setting `where` drops reviews. The SQL condition may use counts and averages
-      over the reviews that are left after duplicate reviews are dropped.
-    * The k-core filter drops reviewers and movies with too few reviews, so that every kept reviewer and every
-      kept movie has enough reviews.
+    * The setting `where` is an SQL condition, and drops the reviews for which the SQL condition is not true.
+      Counts and averages in the SQL condition are computed after duplicate reviews are dropped.
+    * The k-core filter drops reviewers and movies with too few reviews. The k-core filter is repeated until
+      every kept reviewer and every kept movie has enough reviews.
 
-    Reviews outside the range of days (`since` to `until`) are dropped before duplicate reviews are dropped.
-    If duplicate reviews were dropped first, a later review outside the range of days would replace an earlier
-    review inside the range of days.
+    Reviews outside the range of days (`since` to `until`) are dropped before duplicate reviews are dropped. A
+    review inside the range of days is therefore not dropped as a duplicate if the same reviewer reviewed the
+    same movie again after the range of days.
 
     Raises:
         DataError: no review is kept; or a single reviewer or movie is kept, and `few` is false.
@@ -190,11 +190,11 @@ def _advice(config: IngestConfig, filtered_by: dict[str, int]) -> str:
 def choose_cold_movies(database: duckdb.DuckDBPyConnection, config: IngestConfig, cold: ColdConfig) -> None:
     """Fills the table `cold_movies` with the movies that have metadata, but too few reviews to be kept.
 
-    A movie in the table `cold_movies` has no reviews, or at most `cold.max_reviews` reviews. The few reviews
-    of cold movies by reviewers in the table `reviewers` are written to the table `cold_reviews`. A cold movie
-    must meet the SQL condition of the setting `where`. When the SQL condition is applied to a cold movie,
-    every column that describes a review, such as `rating`, is null. The tables `reviewers` and `movies` must
-    be filled before the call.
+    A movie in the table `cold_movies` has no reviews, or at most `cold.max_reviews` reviews. The table
+    `cold_reviews` is filled with the reviews of the movies in `cold_movies` that were written by reviewers in
+    the table `reviewers`. A cold movie must meet the SQL condition of the setting `where`. When the SQL
+    condition is applied to a cold movie, every column that describes a review, such as `rating`, is null. The
+    tables `reviewers` and `movies` must be filled before the call.
 
     Raises:
         FilterError: the SQL condition fails on the data.

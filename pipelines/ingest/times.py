@@ -53,11 +53,11 @@ _DAY_BEFORE_MONTH = re.compile(r"\d{4}[-/.](1[3-9]|[23]\d)[-/.](0?[1-9]|1[0-2])"
 def read_times(
     database: duckdb.DuckDBPyConnection, sources: Sequence[Source], time_format: str | None
 ) -> dict[str, int]:
-    """Reads the review times that the SQL of staging has left as text in the column `raw_time`.
+    """Reads the review times that are still text, in the column `raw_time` of the table `staged_reviews`.
 
     All times of a file have one format, which is recognised from all times of the file if `time_format` is
-    None. A review whose time cannot be used is kept without a time. Returns how many reviews are kept without
-    their unusable time, by reason; the keys are reasons such as "cannot be read".
+    None. A review whose time cannot be used is kept without a time. The function returns how many review
+    times were unusable, for each reason; the keys are reasons such as "cannot be read".
     """
     lost: Counter[str] = Counter()
     run(database, "staging/times")

@@ -1,6 +1,6 @@
 """Reads Delta and Iceberg tables with the packages deltalake and pyiceberg, and writes rows to Parquet files.
 
-A Delta or Iceberg table is a folder of data files, and of notes (other files) that say which data files and
+A Delta or Iceberg table is a folder that holds data files, and further files that say which data files and
 rows are valid. A program that reads all rows of the data files, and ignores which rows are valid, would also
 read rows that were deleted from the table.
 """
@@ -28,7 +28,7 @@ disk."""
 
 
 class LakeTable(NamedTuple):
-    """Names a table of a data lake: a folder of data files and of notes about the data files."""
+    """Holds the kind, the address and the name of a Delta or Iceberg table."""
 
     kind: str
     """The kind of table: "Delta" or "Iceberg"."""

@@ -104,7 +104,9 @@ def _input(path: Path) -> Input:
 
 
 def _partition_of(parts: Sequence[str]) -> Partition:
-    """Returns the columns and values that folder names such as `date=2024-01` give; None for a missing value.
+    """Returns the columns and values in the folder names of a file's path, such as `date=2024-01`.
+
+    The value of a column is None if the folder's name has _NO_VALUE in place of a value.
 
     Example:
         >>> _partition_of(["log", "date=2024-01", "user=a%2Fb", "part-0.parquet"])

@@ -1,9 +1,8 @@
 """Lists and copies files of remote storage, such as s3://bucket/reviews, through fsspec.
 
-A remote file is read twice: first in part, and later as a whole. To recognise the format and the columns of a
-remote file, only the beginning and the end of the remote file are read. To read a remote file as a whole, the
-remote file is copied to the disk, and the copy is removed after reading. Remote files are copied one after
-another.
+To recognise the format and the columns of a remote file, only the beginning and the end of the remote file
+are read. To read the rows of a remote file, the whole remote file is copied to the disk, and the copy is
+removed after reading. Remote files are copied one after another.
 """
 
 from __future__ import annotations
@@ -72,10 +71,9 @@ def _public(part: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """Holds the address, size and mark of a remote file; the mark changes when the remote file changes.
+    """Holds the address and size of a remote file, and a text `mark` that shows whether the file has changed.
 
-    The size is a number of bytes, and the mark is a text such as an ETag. The storage reported the size and
-    the mark when `remote_files` listed the remote file.
+    The storage reported the fields `size` and `mark` when `remote_files` listed the remote file.
     """
 
     url: str
@@ -220,7 +218,10 @@ def fetch_outline(remote: RemoteFile, folder: Path, head: int = 0) -> Path:
 
 
 def empty(outline: Path) -> None:
-    """Empties a file that `fetch_outline` made; the file keeps its size, but takes no disk space."""
+    """Frees the disk space of a file that `fetch_outline` made, without changing the size of the file.
+
+    All bytes of the file become zeros, which most file systems do not store on the disk.
+    """
     size = outline.stat().st_size
     os.truncate(outline, 0)
     os.truncate(outline, size)

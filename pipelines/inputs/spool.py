@@ -82,12 +82,12 @@ def is_read_once(given: Input) -> bool:
 def readable_files(inputs: Sequence[Input], folder: Path) -> list[Given]:
     """Returns a file for each source; copies a source that can be read only once, such as a pipe, to a file.
 
-    The path "-" stands for standard input. Copies are written to `folder`, which the caller must delete.
-    Remote files are not copied.
+    The path "-" stands for standard input. Copies of sources that can be read only once are written to
+    `folder`; the caller must delete `folder`. Remote files are not copied.
 
     Raises:
         SourceError: a source cannot be read; or a source that can be read only once is named twice.
-        DataError: a copy does not fit on the disk.
+        DataError: the copy of a source that can be read only once does not fit on the disk.
     """
     once = [is_read_once(given) for given in inputs]
     seen: set[tuple[int, int]] = set()
