@@ -346,9 +346,9 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
         Two arrays of mean rating differences, in stars: with all of the reviewer's ratings, and without each
         rating in turn. A rating difference is a rating of a neighbour, minus the rating expected from the
         neighbour's and the reviewer's mean ratings. The first array of mean rating differences, float64
-        [num_movies], holds each movie's mean over all of the reviewer's ratings. In the second array of mean
-        rating differences, float64 [num_movies, num_reviews], column i holds each movie's mean without the
-        reviewer's rating i.
+        [num_movies], holds each movie's mean over all of the reviewer's ratings. Column i of the second
+        array, float64 [num_movies, num_reviews], holds the mean rating difference of each movie if the
+        reviewer's rating i is left out.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING

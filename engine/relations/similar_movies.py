@@ -200,7 +200,7 @@ def _one_each(found: Alike, allowed: Any, variants: Variants, movie_counts: NDAr
 
 
 def _by_cosines(model: Model, movie_row: int, rows: Rows) -> Alike:
-    """Sorts the movies in the sorted array `rows` by their similarity to a movie, most similar first."""
+    """Returns the movie rows of the array `rows`, ordered by similarity to a movie, most similar first."""
     neighbours, shared = model.neighbours.of(movie_row)
     similarities = (1 - SHARED_WEIGHT) * _cosines(model, movie_row, rows)
     places = np.searchsorted(rows, neighbours)

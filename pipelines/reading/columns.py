@@ -249,8 +249,9 @@ def _numbered_places(columns: Columns, given: Mapping[str, str]) -> dict[str, in
     """Returns the position of each column of a review file that has no header line.
 
     The usual order of columns is reviewer, movie, rating, time. If the first column holds Amazon's movie ids,
-    and the second column holds Amazon's reviewer ids, the columns are movie, reviewer, rating, time. If
-    --columns uses the fifth column or a later column of the file, no other column is recognised by its order.
+    and the second column holds Amazon's reviewer ids, the columns are movie, reviewer, rating, time. If the
+    option --columns names the fifth column of the file or a later one, no column is recognised by its
+    position; only the columns that --columns names are used.
     """
     places = match_columns(columns.names, given, LOG_COLUMNS)
     if all(place < len(_NO_HEADER) for place in places.values()):

@@ -104,10 +104,11 @@ def choose_weights(model: Model, held_out: Reviews, traits: Traits, seed: int) -
     that answer questions from metadata.
 
     Weights get a penalty if their lists answer the questions from reviews with a mean NDCG@10 below a limit.
-    The limit for the penalty, which `_least_found` returns, is the mean NDCG@10 of lists that are made from
-    shared reviewers alone, plus one standard error. The number `Weights.series`, which is added to the
-    similarity of two movies of one series, is chosen after the weights of the kinds of similarity. The value
-    of `Weights.series` is chosen last, because most questions from metadata ask about a movie of a series.
+    The function `_least_found` returns the limit: the mean NDCG@10 of lists that are made from shared
+    reviewers alone, plus the standard error of a mean difference. The number `Weights.series`, which is added
+    to the similarity of two movies of one series, is chosen after the weights of the kinds of similarity. The
+    value of `Weights.series` is chosen last, because most questions from metadata ask about a movie of a
+    series.
 
     The search is a cross-entropy method (Rubinstein, "The cross-entropy method for combinatorial and
     continuous optimization", 1999): weights are drawn at random, and later draws resemble the best weights so

@@ -190,9 +190,9 @@ def _unit_vectors(counts: csr_array) -> Floats:
     """Returns vectors of length 1 from counted words: float32 [num_movies, num_features].
 
     Only words that at least two movies have are used. If at most 128 (NUM_FEATURES) different words are used,
-    each number in a movie's vector is the weight of one word. If more words are used, the numbers in a
-    movie's vector come from a latent semantic analysis of the words. A movie without usable words gets a
-    vector of zeros.
+    each number in a movie's vector is the weight of one word. If more than 128 different words are used, the
+    numbers in a movie's vector come from a latent semantic analysis of the words. A movie without usable
+    words gets a vector of zeros.
     """
     columns = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= 2)
     if len(columns) <= NUM_FEATURES:
