@@ -22,7 +22,7 @@ matrix products as many threads as the first number in `_allowed`."""
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limits all matrix products of the process to one thread, until the `with` statement or the function ends."""
+    """Limits all matrix products of the process to one thread, in a `with` statement or a function."""
     from threadpoolctl import ThreadpoolController
 
     with suppress(ImportError):  # A light installation has no SciPy.
