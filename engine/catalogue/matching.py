@@ -26,9 +26,8 @@ _PIECE_SECONDS = 0.1
 """The number of seconds that DuckDB should take to check the movies in one piece of the table `movies`; a
 small piece takes little memory."""
 _MOST_GROWTH = 16
-"""DuckDB checks the movies of the table `movies` in pieces, and a piece may hold more movies than the piece
-before. `_MOST_GROWTH` is the largest factor by which the number of movies grows from one piece to the
-next."""
+"""DuckDB checks the rows of the table `movies` in pieces, one piece after another. A piece holds at most
+`_MOST_GROWTH` times as many movies as the piece before."""
 _TEXTS = frozenset({"movie_id", "title", "category", "main_cat", "description", "brand", "date"})
 
 

@@ -230,8 +230,8 @@ def _without_each(terms: Doubles, fading: Doubles) -> Doubles:
     Args:
         terms: float64 [num_movies, num_reviews], for each movie and each review, the number that is
             multiplied by the weight of the review; the oldest review is first.
-        fading: float64 [num_reviews], the weight of each review by its age in the whole history; the oldest
-            review is first.
+        fading: float64 [num_reviews], the weight of each review if no review is left out; the oldest review
+            is first.
 
     Returns:
         float64 [num_movies, num_reviews]: column i holds, for each movie, what all reviews except review i

@@ -343,12 +343,11 @@ def stars_without_each(weights: Doubles, above_means: Doubles) -> tuple[Doubles,
             movie.
 
     Returns:
-        Two arrays of mean rating differences, in stars: with all of the reviewer's ratings, and without each
-        rating in turn. A rating difference is a rating of a neighbour, minus the rating expected from the
-        neighbour's and the reviewer's mean ratings. The first array of mean rating differences, float64
-        [num_movies], holds each movie's mean over all of the reviewer's ratings. Column i of the second
-        array, float64 [num_movies, num_reviews], holds the mean rating difference of each movie if the
-        reviewer's rating i is left out.
+        Two arrays of averages, in stars. Each average is over the differences between the reviewer's ratings
+        and the ratings that the mean ratings of the reviewer and of the rated movies lead one to expect. The
+        first array, float64 [num_movies], holds the average for each movie, with all ratings of the reviewer.
+        Column i of the second array, float64 [num_movies, num_reviews], holds the average for each movie
+        without the reviewer's rating i.
     """
     totals, mass, own = weights @ above_means, weights.sum(axis=1), above_means.sum()
     damped = len(above_means) + _OFFSET_DAMPING

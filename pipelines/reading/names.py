@@ -128,8 +128,8 @@ LOG_COLUMNS: Mapping[str, Sequence[str]] = {
         if column != "movie"
     },
 }
-"""Maps each column of reviews or of movies that a review file may hold to the names that files give the
-column."""
+"""The columns that a review file may hold, which describe reviews or movies. The value of a column is the
+list of names that files give the column."""
 
 DESCRIBING = tuple(column for column in MOVIE_COLUMNS if column != "movie")
 """The columns that describe a movie, in the order of the list `movie_fields` in the table
