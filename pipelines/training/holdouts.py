@@ -27,9 +27,10 @@ FEWEST_VALIDATED = 10
 VALIDATION_SHARE = 0.1
 """The share of each reviewer's training reviews, the latest ones, that is held out for validation."""
 ENOUGH_LIKES = 1000
-"""The number of held-out likes that is enough to choose score weights. If one model has fewer held-out likes,
-several models with different held-out reviews are trained, until all models together have about this
-number."""
+"""The number of held-out likes that is enough to choose score weights. If the held-out reviews of the first
+model contain fewer likes, several models are trained, each with different held-out reviews. As many models
+are trained as are needed for about ENOUGH_LIKES held-out likes in total, but at most
+`config.split.max_holdouts` models."""
 _SEEDS_APART = 7919
 """The difference between the seeds of two successive random orders of the reviews. If reviews are not ordered
 by time, each model gets held-out reviews from another random order."""

@@ -42,9 +42,9 @@ _LEAST_RATING_PATIENCE = 4
 """The least number of rounds without a better validation metric after which the training of the rating head
 stops."""
 _PATIENT_REVIEWS = 1_500_000
-"""This number, divided by the number of training reviews, is the patience of the rating head. The patience is
-the number of rounds without a better validation metric after which training stops. The patience is rounded,
-and is at least _LEAST_RATING_PATIENCE and at most _RATING_PATIENCE rounds."""
+"""This number, divided by the number of training reviews and rounded, gives the patience of the rating head.
+The patience is the number of rounds without a better validation metric after which training stops. The
+patience of the rating head is at least _LEAST_RATING_PATIENCE and at most _RATING_PATIENCE rounds."""
 _LONGEST_REVIEWER = 4096
 """The largest number of reviews of one reviewer in a batch of the rating head."""
 _SECONDS_BETWEEN_SAVES = 2.0
@@ -91,14 +91,15 @@ def train_relevance(
             after each round, and training stops some rounds after the best metric. If `validate` is None, no
             metric is computed, and training does not stop early.
         rounds: the number of rounds to train; None for the setting `max_rounds`.
-        level_weights: the weight of a review in a history for each rating level, float32 [num_levels]. If
-            `level_weights` is None, the training learns the weights.
+        level_weights: float32 [num_levels], one weight for each rating level: how much a review with the
+            rating counts in the reviewer's history. If `level_weights` is None, the training learns the
+            weights.
         start: the relevance head of an earlier training on the same reviewers and movies; the training starts
             from the vectors of `start`. If `start` is None, the training starts from random vectors.
         checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
             resume.
-        runner: the runner in whose workers groups of reviewers are trained if the setting `num_parts` is
-            above 1.
+        runner: the runner whose workers train the head if the setting `num_parts` is above 1; each worker
+            then trains on the reviews of one group of reviewers.
 
     Raises:
         TrainingError: no reviewer has two reviews, or the loss is not finite.

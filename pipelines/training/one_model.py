@@ -63,11 +63,12 @@ def begin_model(
     """Begins to train the two heads of a model; returns a function that waits for the trained model.
 
     The heads are trained for given numbers of rounds, or until the metric on held-out reviews stops
-    improving. In this process, the two heads are trained at the same time if there are more than
-    ONE_THREAD_UP_TO reviews. On Ray, the two heads are trained at the same time if two workers are free. The
-    function that `begin_model` returns waits for the trained heads, builds the neighbour tables, and returns
-    the model. The function that `begin_model` returns raises TrainingError if no reviewer has two reviews, or
-    if a training loss is not finite.
+    improving. If `runner` works in the calling process, the relevance head and the rating head are trained at
+    the same time for more than ONE_THREAD_UP_TO reviews. For fewer reviews, the two heads are trained one
+    after the other. On Ray, the two heads are trained at the same time if two workers are free. The function
+    that `begin_model` returns waits for the trained heads, builds the neighbour tables, and returns the
+    model. The function that `begin_model` returns raises TrainingError if no reviewer has two reviews, or if
+    a training loss is not finite.
 
     Args:
         reviews: the training reviews.
@@ -78,7 +79,9 @@ def begin_model(
         features: metadata vectors of the movies, from `content_features`; None without metadata.
         checkpoints: the checkpoints that save the state of the training, so that an interrupted training can
             resume.
-        rounds: the number of rounds to train each head, by name; needed without `held_out`.
+        rounds: maps the name of each head, "relevance" or "rating", to the number of rounds to train the
+            head. For a head without a number, the largest number of rounds is the head's setting
+            `max_rounds`.
         start: the relevance head of an earlier training on a part of the reviews. The training of the
             relevance head starts from the vectors of `start`, and takes only the share CONTINUED_SHARE of the
             rounds in `rounds`. If `start` is None, the training starts from random vectors.

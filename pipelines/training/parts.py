@@ -17,8 +17,8 @@ from pipelines.measuring.metrics import discounts, ndcg_of_ranks
 from pipelines.training.one_model import TrainedModel
 
 _MAX_REVIEWERS = 2000
-"""The largest number of reviewers on whose top lists weights are compared; more reviewers would hardly change
-the chosen weights."""
+"""The largest number of reviewers on whose held-out likes score weights are chosen; with more reviewers, the
+chosen score weights would hardly change."""
 _MAX_SCORES = 2**24
 """The largest number of scores in memory at once: 64 MiB of float32."""
 _NUM_CANDIDATES = 200
@@ -42,11 +42,12 @@ class Parts(NamedTuple):
     """float32 [num_reviewers, num_candidates], the logarithm of the chance that the reviewer likes the
     movie."""
     near: list[Floats]
-    """For each neighbour table, one array of similarities, float32 [num_reviewers, num_candidates]. An entry
-    of an array is a weighted sum of the neighbour table's similarities between the candidate movie and the
-    movies in the reviewer's history. Each weighted sum is divided by `mass`, the length of the reviewer's
-    history. If the training compared movies by metadata, the last array of `near` holds the weighted sums of
-    the similarities by metadata."""
+    """One array for each neighbour table, float32 [num_reviewers, num_candidates], which says how similar
+    each candidate movie is to the movies in the reviewer's history. The similarities between a candidate and
+    the reviewed movies are taken from the neighbour table, multiplied by weights of the reviews, and added
+    up. The weight of a review depends on the review's age and rating. The sum is divided by `mass`, the
+    length of the reviewer's history. If the training built a table of movies with similar metadata, the last
+    array in `near` is computed from the table of movies with similar metadata."""
     next: Floats | None
     """float32 [num_reviewers, num_candidates], the part of each candidate movie's score that comes from the
     order of reviews. The part of the score in `next` is high if many reviewers reviewed the candidate soon
@@ -61,13 +62,12 @@ class Parts(NamedTuple):
     at least 1."""
 
     def lowered(self, length_power: float) -> Parts:
-        """Returns a copy whose similarities are divided by `mass ** length_power`, and not by `mass`.
+        """Returns a copy whose arrays in `near` are divided by `mass ** length_power` instead of `mass`.
 
-        In the returned copy, each entry of `near` is a sum of similarities between a candidate movie and the
-        movies in the reviewer's history. The sum of similarities is divided by `mass ** length_power`, where
-        `mass` is the length of the reviewer's history (older reviews count less). A `length_power` of 1 gives
-        the mean similarity to the movies in the history, and a `length_power` of 0 gives the sum of
-        similarities.
+        The field `mass` holds the length of each reviewer's history, in which older reviews count less. With
+        a `length_power` of 1, `near` holds each candidate movie's mean similarity to the movies in the
+        reviewer's history. With a `length_power` of 0, `near` holds the sum of the candidate movie's
+        similarities to the movies in the reviewer's history.
         """
         factor = self.mass ** np.float32(1 - length_power)
         return self._replace(near=[near * factor for near in self.near])
@@ -101,13 +101,13 @@ def figures_of_grid(
     A candidate movie has the score `relevance + near_weight * near + like_weight * parts.log_like`, in which
     `near` is the movie's similarity to the reviewer's history. The array `near` is float32 [num_reviewers,
     num_candidates]. The array `relevance`, float32 [num_reviewers, num_candidates], holds each candidate's
-    relevance. If a caller's scores have further components, such as the component from the field
-    `Parts.next`, the caller adds these components to the relevance before the call.
+    relevance. To include the field `Parts.next` (the part of a score that comes from the order of reviews),
+    the caller adds a weighted `Parts.next` to the array `relevance` before the call.
 
-    For each pair of weights, the mean NDCG equals the result of `figure_of` for the scores that the pair of
-    weights gives to the candidate movies. The rank of a held-out like is found by counting the candidate
-    movies with an equal or higher score. To save time, the function ranks a few held-out likes at a time,
-    whose scores fit into the cache of a processor.
+    For each `near_weight` and `like_weight`, the mean NDCG equals the result of `figure_of` for the scores
+    with the two weights. The rank of a held-out like is found by counting the candidate movies with an equal
+    or higher score. To save time, the function finds the ranks of only a few held-out likes at once: the
+    candidate movies' scores then fit into the cache of a processor.
 
     Returns:
         float64 [num_near_weights, num_like_weights], the mean NDCG over all reviewers.
@@ -139,10 +139,10 @@ def figures_of_grid(
 
 
 def collect(trained: TrainedModel, held_out: Reviews, seed: int) -> Parts:
-    """Computes the components of the score of each candidate movie for each reviewer.
+    """Computes the relevance, the chance of a like and the similarities of each reviewer's candidate movies.
 
-    The candidate movies of a reviewer are the movies of held-out likes, and the best unseen movies by
-    relevance and by each neighbour table.
+    The candidate movies of a reviewer are the movies of the reviewer's held-out likes, and the best unseen
+    movies by relevance and by each neighbour table.
     """
     model = trained.model
     power = model.relevance.recency_power

@@ -19,26 +19,28 @@ from pipelines.measuring.metrics import log_chances
 logger = logging.getLogger(__name__)
 
 _MAX_PAIRS = 50_000
-"""The largest number of held-out reviews to which the weights are fitted. If there are several models, each
-model contributes at most an equal share of this number."""
+"""The largest number of held-out reviews to which the weights are fitted. If there are several models, at
+most an equal share of this number is sampled from the held-out reviews of each model."""
 _PRIOR = 20.0
-"""The loss contains a penalty: this number times the squared distance of the fitted weights from the default
-weights. If held-out reviews are few, the penalty keeps the fitted weights near the default weights. The
-default weights leave predictions unchanged."""
+"""The strength of a penalty that keeps the fitted weights near the default weights if held-out reviews are
+few. The penalty, which is added to the loss, is _PRIOR times the squared distance of the fitted weights from
+the default weights. With the default weights, a predicted rating is exactly the rating that the rating head
+predicts."""
 
 
 class _Parts(NamedTuple):
-    """Holds the components of predicted ratings of held-out reviews, and the true rating levels."""
+    """Holds the levels of held-out ratings, and the numbers, such as biases, that predict the ratings."""
 
     head: RatingHead
     biases: Floats
     """float32 [num_reviews], the sum of the reviewer's bias and the movie's bias, in logits."""
     interaction: Floats
-    """float32 [num_reviews], the part of a predicted rating's location that depends on the pair of reviewer
-    and movie, in logits. The location of a predicted rating is the centre of the predicted distribution: with
-    the default weights, the sum of `biases` and `interaction`."""
+    """float32 [num_reviews], in logits: the number that is added to `biases` for the pair of reviewer and
+    movie. With the default weights, the sum of `biases` and `interaction` is the location, which is the
+    centre of the predicted distribution of ratings."""
     log_scale: Floats
-    """float32 [num_reviews], the logarithm of the scale (spread) of the predicted rating."""
+    """float32 [num_reviews], the logarithm of the scale of the predicted distribution of ratings; a high
+    scale makes the distribution narrow."""
     near: Doubles
     """float64 [num_reviews], the number of stars by which the reviewer rated similar movies above
     expectation."""
@@ -50,7 +52,8 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
     """Returns the blend, an object of weights, that predicts held-out ratings with the least log loss.
 
     The fields `interaction_weight`, `rating_neighbour_weight`, `log_temperature` and `location_offset` of the
-    blend are fitted. The returned blend takes all other fields from the blend that all given models have.
+    blend are fitted. All fields of the returned blend besides these four fields are copied from the blend of
+    the given models.
 
     Args:
         models: models that all have the same blend.
@@ -90,8 +93,9 @@ def choose_rating_blend(models: Sequence[Model], held_out: Sequence[Reviews], se
 def blended(model: Model, blend: Blend) -> Model:
     """Returns a copy of a model that scores movies and predicts ratings with `blend`.
 
-    The number `blend.location_offset` is subtracted from all thresholds of the rating head, which has the
-    same effect as adding the number to the location of every predicted rating.
+    The number `blend.location_offset` is subtracted from all thresholds of the rating head. The subtraction
+    has the same effect as adding `blend.location_offset` to the location (the centre, in logits) of the
+    predicted distribution of each rating.
     """
     if model.rating is None:
         return replace(model, blend=blend)

@@ -65,8 +65,8 @@ class TunedPart:
     """This part's share of the time budget; the time budget is divided among the parts of the model in
     proportion to their shares."""
     measure: Callable[[TuningData, Config, OnFigure], float]
-    """A function that trains this part of the model with given settings, and returns the validation
-    metric."""
+    """A function that trains this part (the relevance head, the linear model of neighbours or the rating
+    head) with given settings. The function returns the validation metric that the field `figure` names."""
     applies: Callable[[TuningData, Config], bool] = lambda _data, _config: True
     """A function that tells whether a model of given reviews and settings has this part at all."""
 

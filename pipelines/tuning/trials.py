@@ -1,4 +1,4 @@
-"""Runs trials: trains a part of the model with chosen settings, and stops a trial if its metric is poor."""
+"""Trains heads or the linear model of neighbours with settings to try, and stops trials with poor metrics."""
 
 from __future__ import annotations
 
@@ -87,21 +87,22 @@ def try_settings(
     completed: Sequence[FrozenTrial],
     seconds: float,
 ) -> Tried:
-    """Trains a part of the model with the given settings; stops early if the validation metric is poor.
+    """Trains a head or the linear model of neighbours with given settings; stops early if the metric is poor.
 
     A trial is compared with completed trials, and never with trials that run at the same time, so that the
     outcome does not depend on where and when trials run. The first trial always runs to the end.
 
     Args:
         data: the training reviews and the held-out reviews.
-        measure: the function that trains a part of the model and returns the validation metric.
+        measure: the function that trains a head or the linear model of neighbours, and returns the validation
+            metric.
         config: the settings to try.
         completed: the completed trials of the search; empty for the first trial.
         seconds: the number of seconds after which a trial other than the first is stopped.
 
     Raises:
-        TrainingError: the training of the first trial failed. If the training of a later trial fails, the
-            later trial is pruned (stopped early).
+        TrainingError: the training of the first trial failed. If the training of any trial after the first
+            fails, no error is raised, and the failed trial counts as pruned (stopped early).
     """
     import optuna
 

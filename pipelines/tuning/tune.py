@@ -145,9 +145,9 @@ def tune_reviews(
 ) -> Tuning:
     """Searches for the best settings for reviews in memory; saves trials in a database at `storage_file`.
 
-    Trials run in the workers of `runner`; the default runner uses this process. Only this process writes to
-    the database of trials. A worker, which may be on another machine, returns the result of a trial to this
-    process.
+    Trials run in the workers of `runner`; the default runner runs trials in the process that calls
+    `tune_reviews`. Only the calling process writes to the database of trials. A worker, which may be on
+    another machine, returns the result of a trial to the process that called `tune_reviews`.
     """
     runner = runner or ThisProcess()
     data = split_for_tuning(reviews, config)

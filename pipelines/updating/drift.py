@@ -1,4 +1,4 @@
-"""Measures how well a model predicts reviews newer than its training, and advises when to train again."""
+"""Measures how well a model predicts reviews added after its training, and advises when to train again."""
 
 from __future__ import annotations
 

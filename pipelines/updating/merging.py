@@ -107,9 +107,9 @@ def _latest_of_pairs(owners: Rows, movies: Rows, ages: Rows) -> tuple[NDArray[np
     """Finds the latest review of each pair of reviewer and movie; a pair has one or two reviews.
 
     The arguments are the reviewer, the movie and the time of each review. The first returned array, bool
-    [num_reviews], marks the latest review of each pair. The second returned array, int64 [num_reviews], holds
-    for each review the position of the other review by the same reviewer of the same movie, or -1 if there is
-    no other review.
+    [num_reviews], marks the latest review of each pair of reviewer and movie. The second returned array,
+    int64 [num_reviews], holds for each review the position of the other review by the same reviewer of the
+    same movie, or -1 if there is no other review.
     """
     count = len(owners)
     order = np.lexsort((np.arange(count), ages, movies, owners))

@@ -57,7 +57,12 @@ predicted."""
 
 @dataclass(frozen=True, kw_only=True)
 class MoviesAccount:
-    """Accounts for every line of the metadata: `read = added + known + repeated + rejected`."""
+    """Counts the lines of the metadata by what became of each line.
+
+    A line that is not blank adds a new movie (`added`), describes a movie that the index held before
+    (`known`), describes a movie again that an earlier line describes (`repeated`), or is rejected. Therefore,
+    `read = added + known + repeated + rejected`.
+    """
 
     read: int
     """The number of lines of metadata that are not blank."""
@@ -79,7 +84,7 @@ class MoviesAccount:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the counts of lines as values that JSON can hold."""
+        """Returns the counts of metadata lines as values that JSON can hold."""
         return {
             "read": self.read,
             "added": self.added,
@@ -248,16 +253,16 @@ def _write_films(
 
 
 def _united(films: Rows, firsts: Rows, members: Rows) -> Rows:
-    """Returns new film numbers; for each i, the movies `firsts[i]` and `members[i]` get equal numbers.
+    """Unites the films found by title with the films of the old index; returns each movie's new film number.
 
-    Movies with equal film numbers are variants of one film, such as a DVD and a Blu-ray. Two movies with
-    equal numbers in `films` also have equal numbers in the result.
+    Movies with equal film numbers are variants of one film, such as a DVD and a Blu-ray. Two movies get equal
+    film numbers if their titles match, or if the old index held the movies as variants of one film. The
+    argument `films`, int64 [num_movies], holds the film numbers that `film_rows` found by title.
 
-    The array `films`, int64 [num_movies], holds a film number for each movie, found by title. The array
-    `members`, int64 [num_variants], holds the row, in the new index, of each movie that was a variant of a
-    film in the old index. For each movie in `members`, the array `firsts`, int64 [num_variants], holds at the
-    same position the row, in the new index, of a movie of the same film. The movie in `firsts` is the movie
-    that the old index lists first for the film.
+    The argument `members`, int64 [num_variants], lists all movies that were variants of a film in the old
+    index. For each movie in `members`, the argument `firsts`, int64 [num_variants], holds the variant of the
+    movie's film that the old index lists first. The array `members` and the array `firsts` hold rows of the
+    new index.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -4,8 +4,8 @@ An update reads and cleans the new reviews, and finds the rows of the reviewed m
 adds the new reviews to the reviewers' histories, and adds new reviewers to the index. In the new version of
 the index, each movie's number of reviews and popularity include the new reviews.
 
-The update does not change the movie vectors or any other trained weights. All answers that are computed from
-a reviewer's history take the added reviews into account.
+An update with new reviews leaves the trained model unchanged: movie vectors and all other trained weights
+stay the same. All answers that are computed from a reviewer's history take the added reviews into account.
 """
 
 from __future__ import annotations
@@ -53,17 +53,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COUNTED = {"reviews": "added", "reviewers": "new_reviewers"}
-"""The counts in the manifest that an update increases. Each key names a count in the manifest. The value of
-the key names the number in `UpdateResult.update` that is added to the count in the manifest."""
+"""Maps the name of a count in the manifest to the name of the number in `UpdateResult.update` that an update
+adds to the count. For example, an update adds the number "added" to the count "reviews"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateResult:
-    """Holds the numbers of an update with new reviews, and the manifest and the directory of the index.
+    """Holds counts and metrics of an update with new reviews, and the manifest and directory of the index.
 
     Attributes:
-        update: the numbers of the update, such as the number of added reviews, as in the manifest. The value
-            of "changed" is False if the index held every review already, so that no new version was written.
+        update: the counts and metrics of the update, such as the number of added reviews, as in the manifest.
+            The value of "changed" is False if no new version was written because the index held every review
+            already.
         manifest: the manifest of the index: settings, counts, metrics and updates.
         directory: the directory of the index.
     """
@@ -73,7 +74,7 @@ class UpdateResult:
     directory: Path
 
     def _repr_html_(self) -> str:
-        """Returns the numbers of the update as an HTML table, for notebooks."""
+        """Returns the counts and metrics of the update as an HTML table, for notebooks."""
         return Facts(self.update)._repr_html_()
 
 
@@ -101,7 +102,8 @@ def add_reviews(
     Known reviewers get longer histories, and new reviewers are added to the index. If a reviewer reviews a
     movie again, the later review replaces the earlier review. Reviews of movies that the index does not hold
     are counted and left out. If the index holds every review already, no new version is written. An `Engine`
-    that has opened the index before continues to answer from the old version.
+    that opened the index before the call of `add_reviews` continues to answer from the old version of the
+    index.
 
     Args:
         reviews: review files in any of the known formats, folders that are journals, or tables in memory, as

@@ -1,4 +1,4 @@
-"""Writes the files of an index that new reviews change: ids, histories, reviewers' vectors and counts."""
+"""Writes those files of an index that an update with new reviews changes, such as reviewers' histories."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _CHANGED_COLUMNS = ("movie_count", "average_rating")
 
 
 class _MovieFigures(NamedTuple):
-    """Holds numbers of reviews and average ratings, after an update, of the movies that got new reviews."""
+    """Holds the updated number of reviews and average rating of each movie that got new reviews."""
 
     rows: Rows
     """int64 [num_movies], the rows of the movies that got new reviews, ascending."""
     counts: Rows
-    """int64 [num_movies], the number of reviews of each movie in `rows` after the update."""
+    """int64 [num_movies], for each movie in `rows`, the number of reviews, new reviews included."""
     averages: Doubles
-    """float64 [num_movies], the average rating of each movie in `rows` after the update; NaN in an index
-    without ratings."""
+    """float64 [num_movies], for each movie in `rows`, the average rating, new reviews included; NaN in an
+    index without ratings."""
 
 
 def write_updated(change: Change, writer: ArtifactWriter) -> None:

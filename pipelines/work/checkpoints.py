@@ -64,7 +64,7 @@ class Checkpoints:
         return self._directory
 
     def within(self, name: str) -> Checkpoints:
-        """Returns separate checkpoints for one part of the build; parts may have steps of equal names."""
+        """Returns checkpoints in the subfolder `name`; different subfolders may hold steps of equal names."""
         return Checkpoints(self._directory and self._directory / name)
 
     def save(
@@ -116,15 +116,15 @@ class Checkpoints:
     def holds_any(self) -> bool:
         """Returns whether the folder of the checkpoints holds a checkpoint of any step.
 
-        A checkpoint of a part of the build does not count, because `within` puts the checkpoints of each part
-        into a subfolder.
+        The method does not look into subfolders of the folder. Subfolders hold the checkpoints that the
+        method `within` returns.
         """
         return self._directory is not None and any(
             _VERSION.search(path.name) for path in self._directory.glob("*@*")
         )
 
     def forget(self, part: str) -> None:
-        """Deletes all checkpoints of a part of the build."""
+        """Deletes the subfolder `part`, with all checkpoints that were saved by `within(part)`."""
         if self._directory is not None:
             shutil.rmtree(self._directory / part, ignore_errors=True)
 
@@ -147,8 +147,8 @@ def _load(file: Path) -> NDArray[Any]:
 def going_on(how: str) -> Iterator[None]:
     """Adds the text `how`, which says how to resume interrupted work, to a KeyboardInterrupt as a note.
 
-    When a user interrupts a command, the program prints the notes of the KeyboardInterrupt. For example, the
-    command that tunes settings passes the text "the same command goes on with the search" as `how`.
+    When a user interrupts a command, the program prints the notes of the KeyboardInterrupt. For example, if a
+    user interrupts a search for settings, the note is "the same command goes on with the search".
     """
     try:
         yield

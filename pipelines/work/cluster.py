@@ -149,9 +149,10 @@ class RayWorkers:
     def _task(self, function: Callable[..., Any]) -> Any:
         """Makes a task of Ray that calls a function.
 
-        Ray reserves one processor for each call, from the call's beginning to the call's end. Between calls,
-        no processor is reserved. If a processor stayed reserved after the end of a call, calls on a machine
-        with few processors could wait for each other forever.
+        Ray reserves one processor for each call of the function, from the call's beginning to the call's end.
+        While no call of the function runs, Ray reserves no processor for the function. If a processor stayed
+        reserved after the end of a call, calls on a machine with few processors could wait for each other
+        forever.
         """
         import ray
 

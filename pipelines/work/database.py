@@ -120,7 +120,8 @@ def read_sql(name: str) -> str:
 def run(database: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> duckdb.DuckDBPyConnection:
     """Runs the SQL file `pipelines/sql/<name>.sql` with parameters.
 
-    Returns the database connection, whose methods such as `fetchall` return the rows of the result.
+    Returns the database connection. The connection's methods, such as `fetchall`, return the rows that the
+    SQL file selects.
     """
     return database.execute(read_sql(name), parameters or None)
 
@@ -135,7 +136,8 @@ def run_checks(database: duckdb.DuckDBPyConnection, names: Sequence[str], **para
     """Runs SQL files of checks, such as "checks/core_holds"; each file gets the parameters that it mentions.
 
     Raises:
-        CheckFailedError: a check selected a table row, which breaks the rule of the check.
+        CheckFailedError: the SQL file of a check selected a row; a check selects the rows that break the rule
+            of the check.
     """
     for name in names:
         text = read_sql(name)

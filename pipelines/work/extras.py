@@ -18,8 +18,8 @@ _PACKAGES = {
     "lake": {"deltalake": "deltalake", "pyarrow": "pyarrow", "pyiceberg": "pyiceberg"},
     "ray": {"ray": "ray"},
 }
-"""Maps each extra to its packages: the name of each importable module, with the name of the package to
-install."""
+"""Maps the name of each extra to a dictionary of modules. The dictionary maps the name of a module, such as
+`sklearn`, to the name of the package to install, such as scikit-learn."""
 
 
 def require_build_packages(what: str, *modules: str) -> None:

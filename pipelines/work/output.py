@@ -26,7 +26,7 @@ RECIPE_SUFFIXES = (".toml",)
 
 
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Checks that a file can be written to a path, before long work begins whose result goes to the path.
+    """Checks that a file can be written to a path; for use before the long work that produces the file.
 
     Raises:
         ConfigError: the path has none of the endings in `suffixes`; the path is a directory; the folder of

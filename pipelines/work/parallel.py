@@ -89,8 +89,9 @@ def _map_in_process(process: subprocess.Popen[bytes], texts: Sequence[str]) -> l
 def _main(module: str, name: str) -> None:
     """Applies the function `name` of the module `module` to texts from stdin; writes the results to stdout.
 
-    Stdin holds the texts as a JSON array, and the results are written as a JSON array. If the parent process
-    is killed, the child process that runs `_main` ends, because stdin ends or stdout is closed.
+    Stdin must hold a JSON array of texts. The function writes a JSON array to stdout, with the result of the
+    function `name` for each text, in the order of the texts. If the parent process is killed, the child
+    process that runs `_main` ends, because stdin ends or stdout is closed.
     """
     function: Callable[[str], Any] = getattr(import_module(module), name)
     try:
@@ -107,7 +108,7 @@ _stopping: ContextVar[threading.Event | None] = ContextVar("stopping", default=N
 
 
 class Stopped(Exception):
-    """Ends a function that `at_once` calls, because another one of the functions has failed."""
+    """Is raised by `stop_if_asked` to end a function of `at_once` after another function has failed."""
 
 
 def at_once(functions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _step: ContextVar[str] = ContextVar("step", default="")
 """The text, such as "Step 2 of 5", with which the descriptions of all progress bars begin."""
 _hidden: ContextVar[bool] = ContextVar("hidden", default=False)
-"""Whether trainings show no progress bar, because a search for settings or another training shows one."""
+"""Whether trainings hide their progress bars. The value is True while a search for settings shows its own
+progress bar. If several trainings run at the same time in threads, the value is True in all threads but
+one."""
 
 
 def set_step(step: str) -> None:
@@ -57,7 +59,7 @@ def _progress(*columns: ProgressColumn, hidden: bool = False) -> Progress:
 
 @contextmanager
 def progress_of_files(description: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Shows a progress bar with the number of bytes read out of `total`, and the number of lines read.
+    """Shows a progress bar for reading files of `total` bytes, with the bytes and lines read so far.
 
     Yields a function to call while files are read, with the numbers of bytes and lines that were read since
     the previous call.

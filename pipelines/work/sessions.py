@@ -100,9 +100,9 @@ def _connect(address: str) -> None:
 def _start(folder: Path, num_workers: int, started: list[subprocess.Popen[bytes]]) -> None:
     """Starts Ray in processes of this machine; if the first start fails, tries a second time.
 
-    A start of Ray fails after 30 seconds, which may be too short on a busy machine; the second start is
-    faster because Ray's programs are in memory already. After an error or interrupt, the processes listed in
-    `started` are killed.
+    Ray gives up a start that takes longer than 30 seconds, which happens on a busy machine. The second try is
+    faster than the first try, because Ray's programs are in memory already. After an error or interrupt, the
+    processes listed in `started` are killed.
     """
     import ray
 
@@ -183,9 +183,9 @@ def _considerate() -> Iterator[list[subprocess.Popen[bytes]]]:
     and stdout. Ray's function `set_sigterm_handler` would replace this program's handler of SIGTERM, which
     lets commands clean up. When a worker is lost, Ray's function `print_to_stdstream` would print on stdout,
     where only answers may be printed. Ray's function `ConsolePopen` would start Ray's processes in the
-    program's process group. In the program's process group, a signal, such as from Ctrl+C, would end Ray's
-    processes before the program cleans up. The function that replaces `ConsolePopen` starts each process of
-    Ray in a process group of its own.
+    program's process group. A signal to the program's process group, such as from Ctrl+C, would then end
+    Ray's processes before the program cleans up. Therefore, `_considerate` replaces `ConsolePopen` by a
+    function that starts each process of Ray in a process group of its own.
     """
     from ray._private import services, utils, worker
 

@@ -37,8 +37,8 @@ def start_tensorflow(num_reviews: int | None = None) -> None:
 
     During the import and the search for devices, stderr is redirected to a temporary file, because no setting
     silences all messages of TensorFlow. The messages that TensorFlow writes during the import and the search
-    are logged at the level DEBUG. If the import or the search raises an error, the messages of TensorFlow are
-    written to stderr instead.
+    for devices are logged at the level DEBUG. If the import or the search for devices raises an error,
+    TensorFlow's messages are written to stderr, and not to the log.
 
     Args:
         num_reviews: the number of reviews to train on. For few reviews, a training uses one thread; for more
@@ -74,18 +74,18 @@ def traced(take_step: Callable[..., Any]) -> Any:
 
 
 def bound_step(traced_step: Any, variables: Any, batch: Any) -> Callable[[Any, float, int], Any]:
-    """Returns a function that takes one training step on given variables, for batches of any length.
+    """Returns a function that takes one training step on always the same variables, for any batch length.
 
-    The returned function takes a batch, a learning rate and a seed. TensorFlow compiles a training step once
-    for all variables of the same data types and shapes, so that all networks of a process share the compiled
-    step. If the number of rows in a variable's shape is None, the variable may have any number of rows. A
-    compilation takes about half a second. By default, TensorFlow would compile the training step again for
-    each new batch length.
+    The returned function takes a batch, a learning rate and a seed. TensorFlow takes about half a second to
+    compile a training step. Networks of one process share a compiled training step if their variables have
+    the same data types and shapes. If the number of rows in a variable's shape is None, the variable may have
+    any number of rows. By default, TensorFlow would compile the training step again for each new batch
+    length.
 
-    The returned function runs the compiled training step by TensorFlow's low-level operation
-    `StatefulPartitionedCall`, which does not check the variables. A `tf.types.experimental.ConcreteFunction`,
-    the usual way to run a compiled training step, checks every variable at every training step. To check
-    every variable takes longer than to run a small training step.
+    The returned function saves time by running the compiled training step with TensorFlow's low-level
+    operation `StatefulPartitionedCall`, which skips TensorFlow's usual checks of the variables. A
+    `tf.types.experimental.ConcreteFunction`, the usual way to run a compiled training step, checks every
+    variable at every training step. To check every variable takes longer than to run a small training step.
 
     Args:
         traced_step: a training step that `traced` returned, which returns one number, the loss.
