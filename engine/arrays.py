@@ -122,7 +122,7 @@ def places_held(ascending: Rows, rows: Rows) -> tuple[Rows, Rows]:
 
 
 def _hashes(rows: Rows, bits: int) -> Rows:
-    """Hashes int64 rows to numbers of `bits` bits, for the Bloom filter of `places_held`.
+    """Hashes row numbers (int64) to numbers of `bits` bits, by which `places_held` looks up row numbers.
 
     The hash of a row is the top `bits` bits of `row * 0x9E3779B97F4A7C15 % 2**64` (Knuth's multiplicative
     hashing).

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 _BATCH = 256
 """The number of reviewers for whom candidates are searched in one step."""
 _LEAST_OPEN = 0.1
-"""If movies are hidden from everyone, the search finds more candidates, because a list leaves out hidden
-movies. The number of candidates to search for is divided by the share of all movies that are not hidden from
-everyone. If the share of movies that are not hidden from everyone is less than `_LEAST_OPEN`, the number of
-candidates is divided by `_LEAST_OPEN` instead of by the share. The search therefore finds at most ten times
-as many candidates as without movies that are hidden from everyone."""
+"""The least number by which the number of candidates is divided. A list leaves out the movies that are hidden
+from everyone. To make up for hidden movies among the candidates, the search looks for more candidates: the
+number of candidates is divided by the share of all movies that are not hidden from everyone. If the share of
+movies that are not hidden from everyone is less than `_LEAST_OPEN`, the number of candidates is divided by
+`_LEAST_OPEN` instead of by the share. The search therefore finds at most ten times as many candidates as
+without movies that are hidden from everyone."""
 
 logger = logging.getLogger(__name__)
 

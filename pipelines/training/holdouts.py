@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 FEWEST_VALIDATED = 10
 """The least number of reviewers with a held-out like for which a validation metric is meaningful."""
 VALIDATION_SHARE = 0.1
-"""The share of each reviewer's training reviews, the latest ones, that is held out for validation."""
+"""The share of each reviewer's reviews that is held out for validation; the latest reviews are held out."""
 ENOUGH_LIKES = 1000
 """The number of held-out likes that is enough to choose score weights. If the held-out reviews of the first
 model contain fewer likes, several models are trained, each with different held-out reviews. As many models

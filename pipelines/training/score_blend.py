@@ -139,8 +139,9 @@ def choose_blend(
 
     Each neighbour table is tried with each combination of weights on a grid. The mean NDCG of a combination
     is the mean of NDCG@10, NDCG@20 and NDCG@50 over all reviewers. The mean NDCG is smoothed over the grid of
-    weights, and the combination with the highest smoothed value is chosen. If several combinations have the
-    same mean NDCG, the first neighbour table and the smallest weights are chosen.
+    weights, and the combination with the highest smoothed value is chosen. If several neighbour tables or
+    combinations have the same highest value, the table that was tried first is chosen, and then the
+    combination that was tried first.
 
     All neighbour tables are compared in scores that use neither metadata nor successors (movies that
     reviewers often reviewed soon after another movie). The _BEST_TABLES neighbour tables with the highest
