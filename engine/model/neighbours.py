@@ -38,9 +38,9 @@ class Neighbours(NamedTuple):
     """int64 [num], the number of neighbours of each movie."""
     keys: Rows
     """int64 [lengths.sum()], the neighbours of the first movie, then the neighbours of the second movie, and
-    so on. A neighbour is the number `place * num_movies + movie_row`, where `movie_row` is the neighbour's
-    row. The number `place` is the position, among the given reviewers, of the reviewer whose history holds
-    the movie with the neighbour; `place` is 0 for a single reviewer."""
+    so on. The number `place * num_movies + movie_row` stands for the neighbour with the row `movie_row`. The
+    number `place` is the position, among the given reviewers, of the reviewer whose history holds the movie
+    with the neighbour; `place` is 0 for a single reviewer."""
 
 
 @dataclass(frozen=True, eq=False)

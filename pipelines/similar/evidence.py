@@ -196,9 +196,9 @@ def _beyond(counted: csr_array, shares: Doubles, totals: Doubles, movie_rows: Ro
     in `movie_rows`. The expected number for the movies i and j is `shares[i] * totals[j]`: how often the
     movies would be reviewed or liked together if popularity alone decided. The argument `totals`, float64
     [num_movies], holds each movie's popularity, such as the number of the movie's reviewers. The argument
-    `shares`, float64 [num_movies], holds each movie's value in `totals` times one factor for all movies. The
-    caller chooses the factor of `shares` so that, over all pairs of movies, the expected numbers have the
-    same sum as the counted numbers. A movie is not paired with itself.
+    `shares`, float64 [num_movies], is `totals` multiplied by one factor, which is the same for all movies.
+    The caller chooses the factor so that, over all pairs of movies, the expected numbers have the same sum as
+    the counted numbers. A movie is not paired with itself.
     """
     from scipy.sparse import csr_array
 
