@@ -25,8 +25,8 @@ from indexes.conditions import Condition
 LEAST_SHARE = 0.05
 """If less than this share of all movies meets a condition, every matching movie is scored."""
 _MARGIN = 1.3
-"""If the first search finds too few movies, a second search asks for this many times the estimated number of
-movies."""
+"""If the first search finds too few movies that meet the condition, a second search asks for this many times
+the number of movies that is estimated to be enough."""
 
 
 class Filter(Protocol):

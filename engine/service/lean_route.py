@@ -152,8 +152,8 @@ def require_json(request: Request) -> None:
 
     A web page of another website can make a browser send a form or plain text to the service, and the browser
     does not ask the service first. Before a browser sends JSON for a web page of another website, the browser
-    asks the service for permission. By accepting only JSON, the service refuses requests from web pages
-    without permission.
+    asks the service for permission. Because the service accepts only JSON, it refuses requests from web pages
+    that have no permission from the service.
 
     Raises:
         ProblemError: the header is missing, or names a type other than JSON.

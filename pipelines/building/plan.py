@@ -126,8 +126,8 @@ class Plan:
     """The memory of this machine in bytes, the free space on the disk of the index in bytes, and the number
     of cores."""
     parts: Sequence[PlannedPart]
-    """The plan for each part of the work, such as reading or training. The plan names the machine or software
-    that does the part, and the number of workers."""
+    """The plan for each part of the work, such as reading or training. The plan for a part names the machine
+    or the software that does this part of the work, and the number of workers."""
 
     @property
     def faults(self) -> list[str]:

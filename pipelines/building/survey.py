@@ -46,9 +46,9 @@ class Survey:
     """Holds the estimated sizes of the files of a build."""
 
     num_bytes: int
-    """The size of all files on disk, in bytes."""
+    """The total size of the review and metadata files on disk, in bytes."""
     num_plain_bytes: int
-    """The estimated size of all files after decompression, in bytes."""
+    """The estimated total size of the review and metadata files after decompression, in bytes."""
     num_reviews: int
     """The estimated number of valid reviews that pass the filters by date and by verified purchase; the
     condition `ingest.where` is not considered."""

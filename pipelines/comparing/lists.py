@@ -23,12 +23,12 @@ _SEED = 42
 
 
 class Pairs(NamedTuple):
-    """Holds two rows for each id that occurs in both of two tables: the id's row in each table."""
+    """Holds two rows for each id that both an old and a new index hold: the id's row in each index."""
 
     old: Rows
-    """int64 [num], ascending: for each id that occurs in both tables, the id's row in the old table."""
+    """int64 [num], ascending: for each id that both indexes hold, the id's row in the old index."""
     new: Rows
-    """int64 [num], ascending: for each id that occurs in both tables, the id's row in the new table."""
+    """int64 [num], ascending: for each id that both indexes hold, the id's row in the new index."""
 
 
 def pairs_of_rows(old: IdTable, new: IdTable) -> Pairs:

@@ -175,7 +175,7 @@ def summarize_looks(folds: Sequence[Looks]) -> dict[str, Any]:
 
 
 def summarize(folds: Sequence[Mapping[str, Compared]], *, seed: int) -> dict[str, Any]:
-    """Compares the mean recall of the engine's lists with the mean recall of co-review lists."""
+    """Compares the mean recall of the engine's lists with that of simple lists made from shared reviewers."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for fold in folds for name in fold):
         compared = [fold[name] for fold in folds if name in fold]

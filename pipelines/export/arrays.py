@@ -49,7 +49,7 @@ def _read_column(database: duckdb.DuckDBPyConnection, statement: str) -> Iterato
 
 
 def write_variants(database: duckdb.DuckDBPyConnection, writer: ArtifactWriter) -> None:
-    """Writes to an index which movies are variants of one film, and each movie's number of reviews."""
+    """Writes the groups of movies that are variants of one film, and each movie's number of reviews."""
     for name, array in build_variant_arrays(variant_films(database)).items():
         writer.add_array(name, array)
     counts = database.execute(

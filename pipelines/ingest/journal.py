@@ -127,7 +127,7 @@ def counts_of(parts: Sequence[JournalPart]) -> dict[str, int]:
 
 
 def write_hidden(parts: Sequence[JournalPart], writer: ArtifactWriter) -> None:
-    """Writes a file of a build: the movies that each reviewer has hidden in the journal of `parts[0]`.
+    """Writes the movies that each reviewer has hidden, as the journal of `parts[0]` says, into a build.
 
     Each item of `parts` holds what was read from one journal of feedback; only `parts[0]` is used. If the
     index directory has a journal, the caller must pass what was read from that journal as `parts[0]` (see

@@ -60,8 +60,8 @@ def local_neighbours(
     minimising the squared error of the predictions plus an L2 penalty. The local linear model is a variant of
     SLIM (Ning & Karypis 2011) that penalises only the squared weights.
 
-    The low-pass filter is a matrix with a weight for each pair of movies, and also relates movies that share
-    no reviewer. The low-pass filter is computed from the strongest right singular vectors of the normalised
+    The low-pass filter is a matrix with a weight for each pair of movies, even for two movies that share no
+    reviewer. The low-pass filter is computed from the strongest right singular vectors of the normalised
     matrix of reviews (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). The
     low-pass filter has these formulas for a reviewer u and the movies i and j, in which a sum below 1 counts
     as 1:

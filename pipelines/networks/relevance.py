@@ -128,8 +128,9 @@ class RelevanceNetwork:
         """Returns copies of the tables of movies and rating levels, with the state of each table's optimizer.
 
         The returned list has four inner lists, one for each table: movie vectors, history vectors, movie
-        biases, and weights of rating levels. Each inner list holds four arrays: the table itself, the running
-        means of squared gradients, the number of updates of each row, and the running means of gradients.
+        biases, and weights of rating levels. Each of the four inner lists holds four arrays: the table
+        itself, the running means of squared gradients, the number of updates of each row, and the running
+        means of gradients.
         """
         return [[values.numpy().copy() for values in optimizer.variables] for optimizer in self._optimizers]
 

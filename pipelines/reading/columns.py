@@ -85,8 +85,8 @@ class Columns:
 def columns_of(database: duckdb.DuckDBPyConnection, source: Source) -> Columns:
     """Returns the names of a file's columns and the file's first records; no column is recognised yet.
 
-    For a Parquet file, no records are returned; `review_columns` reads records if no column of ratings is
-    found.
+    For a Parquet file, the function returns no records. The function `review_columns` reads records of the
+    Parquet file if no column of ratings is found.
 
     Raises:
         SourceError: the file is a damaged Parquet file.

@@ -105,9 +105,9 @@ class RayWorkers:
     def employ(self, make: Callable[..., Any], *arguments: Any) -> Callable[..., Callable[[], Any]]:
         """Makes an object in a new worker; returns a function that begins calls of the object's methods.
 
-        Ray reserves no processor for the new worker. If the new worker needed a processor, the worker could
-        not start while calls use all processors. If the new worker needed a processor, calls that use all
-        processors and wait for results from the worker would wait forever.
+        Ray reserves no processor for the new worker, so that the worker starts even while calls use all
+        processors. Otherwise, calls that use all processors and wait for results from the worker would wait
+        forever.
         """
         import ray
 

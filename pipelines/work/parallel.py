@@ -162,9 +162,9 @@ def read_ahead(
 ) -> Generator[_Item, None, None]:
     """Yields the items of an iterator; a thread runs the iterator a few items ahead of the caller.
 
-    For example, the thread decompresses the next block of a file while DuckDB works on the current block;
-    decompression and DuckDB both release Python's global lock. After `stopped` is set, no more items are
-    yielded, even if the iterator waits for data from a pipe.
+    For example, the thread decompresses the next block of a file while DuckDB works on the current block.
+    Decompression and DuckDB can run at the same time, because each releases Python's global lock. After
+    `stopped` is set, no more items are yielded, even if the iterator waits for data from a pipe.
     """
     ready: queue.Queue[tuple[bool, _Item | BaseException | None]] = queue.Queue(_NUM_READ_AHEAD)
     abandoned = stopped or threading.Event()
