@@ -111,7 +111,7 @@ def expose(
     found: responses.Response,
     shown: Shown,
 ) -> None:
-    """Counts a list that a client gets; writes the list to the log of shown lists, if the service has one."""
+    """Adds 1 to the number of sent lists; writes the list to the log of shown lists if there is a log."""
     metrics.LISTS.labels(index.name, index.arm).inc()
     exposures: ExposureLog | None = request.app.state.exposures
     if exposures is None:

@@ -248,9 +248,9 @@ def like_count_of(
     """Returns the least count, such as a number of plays, that is a like; None if the data has no counts.
 
     If the setting `rating.like_rating` has a value, the function returns this value. If the setting
-    `rating.like_rating` is None, the function chooses the smallest count that makes at most half of all
-    reviews likes. If more than half of all reviews have the highest count of the data, the function returns
-    this highest count.
+    `rating.like_rating` is None, the function chooses the smallest count with which at most half of all
+    reviews count as likes. If more than half of all reviews have the highest count of the data, the function
+    returns this highest count.
     """
     [(are_counts,)] = database.execute("select are_counts from rating_kind").fetchall()
     if ratings is None or not are_counts:

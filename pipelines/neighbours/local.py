@@ -63,8 +63,8 @@ def local_neighbours(
     The low-pass filter is a matrix with a weight for each pair of movies, even for two movies that share no
     reviewer. The low-pass filter is computed from the strongest right singular vectors of the normalised
     matrix of reviews (Shen et al. 2021, "How powerful is graph convolution for recommendation?"). The
-    low-pass filter has these formulas for a reviewer u and the movies i and j, in which a sum below 1 counts
-    as 1:
+    formulas of the low-pass filter, for a reviewer u and the movies i and j, follow; if a sum in a formula is
+    less than 1, the sum is replaced by 1:
 
         R = the matrix of weighted reviews, [num_reviewers, num_movies]
         N[u, i] = R[u, i] / sqrt(sum of row u of R) / sqrt(sum of column i of R)
